@@ -1,0 +1,117 @@
+package signaling
+
+import "time"
+
+// Frames that the server says by itself.
+const (
+	frameOpen         = `{"type":"OPEN"}`
+	frameParams       = `{"type":"ERROR","payload":{"msg":"No id, token, or key supplied to websocket server"}}`
+	frameInvalidKey   = `{"type":"ERROR","payload":{"msg":"Invalid key provided"}}`
+	frameInvalidToken = `{"type":"ERROR","payload":{"msg":"Invalid token provided"}}`
+	frameTaken        = `{"type":"ID-TAKEN","payload":{"msg":"ID is taken"}}`
+	frameFull         = `{"type":"ERROR","payload":{"msg":"Server has reached its concurrent user limit"}}`
+)
+
+// refusalFrames are what a refused socket is told before it is closed.
+var refusalFrames = map[Refusal]string{
+	RefusedParams: frameParams,
+	RefusedKey:    frameInvalidKey,
+	RefusedToken:  frameInvalidToken,
+	RefusedTaken:  frameTaken,
+	RefusedFull:   frameFull,
+}
+
+// verdict is the outcome of asking for an id.
+type verdict struct {
+	refusal   Refusal // "" = none
+	needProof bool    // ask again with the token checked
+}
+
+// admit registers s under its id, or says why not. Nobody else's message can
+// come between OPEN, what waited for the id, and what is routed to it after.
+func (r *registry) admit(s *session, p proof, now time.Duration) verdict {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	held := r.peers[s.id]
+	if r.stopped {
+		return verdict{refusal: RefusedStopping}
+	}
+	judge := r.judgePlain
+	if r.keyed && isKeyID(s.id) {
+		judge = r.judgeKey
+	}
+	if v := judge(s, held, p); v != (verdict{}) {
+		return v
+	}
+	if held != nil {
+		s.seq, s.marked = held.seq, held.marked && held.sameToken(s.token)
+		r.detach(held, EndReplaced)
+	} else {
+		r.seq++
+		s.seq = r.seq
+	}
+	r.install(s, now)
+	if held != nil {
+		held.close(0)
+	}
+	return verdict{}
+}
+
+// judgePlain applies the rules of PeerJS: the owner of an id may come back at
+// any time, also when the server is full.
+func (r *registry) judgePlain(s, held *session, _ proof) verdict {
+	switch {
+	case held != nil && !held.sameToken(s.token):
+		return verdict{refusal: RefusedTaken}
+	case held == nil && len(r.peers) >= r.cfg.ConcurrentLimit:
+		return verdict{refusal: RefusedFull}
+	}
+	return verdict{}
+}
+
+// judgeKey applies the rules of [Proof].
+func (r *registry) judgeKey(s, held *session, p proof) verdict {
+	if held != nil && held.sameToken(s.token) && held.addr == s.addr {
+		s.proven, s.expiry = true, held.expiry
+		return verdict{}
+	}
+	switch {
+	case r.used.has(s.token):
+		return verdict{refusal: RefusedToken}
+	case !p.checked:
+		return verdict{needProof: true}
+	case !p.valid:
+		return verdict{refusal: RefusedToken}
+	case held != nil && !p.expiry.After(held.expiry):
+		return verdict{refusal: RefusedToken}
+	case held == nil && len(r.peers) >= r.cfg.ConcurrentLimit:
+		return verdict{refusal: RefusedFull}
+	case !r.used.add(s.token, p.expiry):
+		return verdict{refusal: RefusedFull}
+	}
+	s.proven, s.expiry = true, p.expiry
+	return verdict{}
+}
+
+// install makes s the holder of its id and hands over what waited for it.
+func (r *registry) install(s *session, now time.Duration) {
+	r.peers[s.id] = s
+	s.touch(now)
+	s.nextPing = now + r.cfg.PingInterval
+	r.wheel.add(s, r.due(s))
+	r.stats.connected.Add(1)
+	r.events.add(event{kind: eventConnected, peer: s.peer(), from: s.remote})
+
+	s.push(frame{data: []byte(frameOpen)})
+	q := r.queues.take(s.id)
+	if q == nil {
+		return
+	}
+	for _, f := range q.frames {
+		s.push(f) // has room: Config.Validate
+		r.stats.relayed.Add(1)
+	}
+	for _, src := range q.lost() {
+		r.sayExpire(s.id, src) // all that src said was dropped: it waits for nothing
+	}
+}

@@ -1,0 +1,116 @@
+package signaling
+
+import (
+	"container/list"
+	"slices"
+	"time"
+)
+
+// queueLimits bound what waits for absent peers.
+type queueLimits struct {
+	messages, bytes int // for one peer
+	total           int // bytes, for all
+	count           int // peers
+}
+
+// A queue holds the messages for one absent peer. It expires as a whole, its
+// age counted from the first message, as PeerJS does it.
+type queue struct {
+	dst     string
+	created time.Duration
+	frames  []frame
+	bytes   int
+	senders []string // who must be told if nobody comes, each once; they may have no frame here
+}
+
+// lost returns the senders none of whose messages were kept.
+func (q *queue) lost() []string {
+	return slices.DeleteFunc(slices.Clone(q.senders), func(src string) bool {
+		return slices.ContainsFunc(q.frames, func(f frame) bool { return f.src == src })
+	})
+}
+
+// remember notes that src waits for an answer. It is false if there is no room.
+func (q *queue) remember(src string, limit int) bool {
+	if slices.Contains(q.senders, src) {
+		return true
+	}
+	if len(q.senders) >= limit {
+		return false
+	}
+	q.senders = append(q.senders, src)
+	return true
+}
+
+// A queueSet is the queues of all absent peers, the oldest first.
+type queueSet struct {
+	limits queueLimits
+	byDst  map[string]*list.Element // of *queue
+	byAge  list.List
+	bytes  int // in all
+}
+
+func newQueueSet(limits queueLimits) *queueSet {
+	return &queueSet{limits: limits, byDst: make(map[string]*list.Element)}
+}
+
+// add lets f wait for dst. If there is no room, drop says why; told is whether
+// the sender will hear of it when the queue expires, else the caller must say
+// so now.
+func (s *queueSet) add(dst string, f frame, now time.Duration) (drop Drop, told bool) {
+	q, ok := s.open(dst, now)
+	if !ok {
+		return DropQueueCount, false
+	}
+	told = q.remember(f.src, s.limits.messages)
+	switch {
+	case len(q.frames) >= s.limits.messages || q.bytes+len(f.data) > s.limits.bytes:
+		return DropQueueFull, told
+	case s.bytes+len(f.data) > s.limits.total:
+		return DropQueueTotal, told
+	case !told: // what nobody can be told of is not kept
+		return DropQueueFull, false
+	}
+	q.frames = append(q.frames, f)
+	q.bytes += len(f.data)
+	s.bytes += len(f.data)
+	return "", true
+}
+
+func (s *queueSet) open(dst string, now time.Duration) (*queue, bool) {
+	if e, ok := s.byDst[dst]; ok {
+		return e.Value.(*queue), true
+	}
+	if len(s.byDst) >= s.limits.count {
+		return nil, false
+	}
+	q := &queue{dst: dst, created: now}
+	s.byDst[dst] = s.byAge.PushBack(q)
+	return q, true
+}
+
+// take removes and returns the queue of dst, nil if there is none.
+func (s *queueSet) take(dst string) *queue {
+	e, ok := s.byDst[dst]
+	if !ok {
+		return nil
+	}
+	return s.remove(e)
+}
+
+// takeExpired removes and returns the oldest queue if it was created at or
+// before the given time.
+func (s *queueSet) takeExpired(created time.Duration) *queue {
+	e := s.byAge.Front()
+	if e == nil || e.Value.(*queue).created > created {
+		return nil
+	}
+	return s.remove(e)
+}
+
+func (s *queueSet) remove(e *list.Element) *queue {
+	q := s.byAge.Remove(e).(*queue)
+	delete(s.byDst, q.dst)
+	s.bytes -= q.bytes
+	return q
+}

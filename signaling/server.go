@@ -1,0 +1,166 @@
+package signaling
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// Hooks are what a [Server] asks and tells its owner. Each may be nil.
+//
+// Connected, Left and Disconnected are called one at a time, in the order in
+// which things happened, and while no lock is held that a method of Server
+// takes. Each Connected is followed by one Disconnected before the next
+// Connected of that id. They must return quickly: sockets wait for them.
+type Hooks struct {
+	Proof        Proof      // nil: ids that are keys are ids like any other
+	Connected    func(Peer) // a socket holds the id
+	Left         func(Peer) // the peer said LEAVE; Disconnected follows
+	Disconnected func(Peer) // the socket holds the id no more
+}
+
+// A Peer is a registered id and the socket that holds it.
+type Peer struct {
+	ID        string
+	Addr      netip.Addr // of the socket's other end
+	TokenHash [32]byte   // SHA-256 of its token
+	Proven    bool       // admitted by Hooks.Proof
+	Node      bool       // marked by Server.MarkNode
+	LastSeen  time.Time  // when it last sent a message or answered a ping
+}
+
+// A Server is a PeerJS server: an [http.Handler] for everything below
+// Config.Path. Use [NewServer].
+type Server struct {
+	// Fixed.
+	cfg      Config
+	base     string // normalised path
+	hooks    Hooks
+	log      *slog.Logger
+	start    time.Time
+	registry *registry
+	upgrader websocket.Upgrader
+
+	sockets sync.WaitGroup // goroutines of sockets
+	buffers sync.Pool      // of *bytes.Buffer, for messages being read
+}
+
+const (
+	readBuffer  = 2048 // per socket; an offer in one read
+	writeBuffer = 4096 // pooled
+)
+
+// NewServer returns a server that answers but neither pings nor expires
+// anything until [Server.Run].
+func NewServer(cfg Config, hooks Hooks, log *slog.Logger) (*Server, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("signaling: %w", err)
+	}
+	if cfg.GenerateID == nil {
+		cfg.GenerateID = randomUUID
+	}
+	s := &Server{cfg: cfg, base: normalizePath(cfg.Path), hooks: hooks, log: log.With("part", "signaling"), start: time.Now()}
+	s.registry = newRegistry(cfg, hooks.Proof != nil, s.tell)
+	s.buffers.New = func() any { return new(bytes.Buffer) }
+	s.upgrader = websocket.Upgrader{
+		HandshakeTimeout: cfg.WriteTimeout,
+		ReadBufferSize:   readBuffer,
+		WriteBufferSize:  writeBuffer,
+		WriteBufferPool:  new(sync.Pool),
+		CheckOrigin:      func(*http.Request) bool { return true }, // pages of any origin are the users
+		Error: func(w http.ResponseWriter, _ *http.Request, status int, _ error) {
+			http.Error(w, http.StatusText(status), status)
+		},
+	}
+	return s, nil
+}
+
+// Run pings and expires until ctx ends, then refuses new sockets, closes those
+// that are open with code 1001 and returns when nothing of the server is
+// running any more. It may be called once; a clean stop is nil.
+func (s *Server) Run(ctx context.Context) error {
+	watch := time.NewTicker(s.registry.wheel.grain)
+	defer watch.Stop()
+	clean := time.NewTicker(s.cfg.CleanupInterval)
+	defer clean.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			s.stop()
+			return nil
+		case <-watch.C:
+			s.registry.watch(s.now())
+		case <-clean.C:
+			s.registry.expire(s.now())
+			s.registry.forgetTokens(time.Now())
+		}
+		s.registry.events.flush()
+	}
+}
+
+// stop closes every socket, politely for CloseTimeout and then without.
+func (s *Server) stop() {
+	s.registry.stop(websocket.CloseGoingAway)
+	s.registry.events.flush()
+	hard := time.AfterFunc(s.cfg.CloseTimeout+controlWait, s.registry.abort)
+	defer hard.Stop()
+	s.sockets.Wait()
+}
+
+// Peer returns who holds an id now.
+func (s *Server) Peer(id string) (Peer, bool) {
+	p, seen, ok := s.registry.lookup(id)
+	if ok {
+		p.LastSeen = s.start.Add(seen)
+	}
+	return p, ok
+}
+
+// MarkNode says that the socket which holds id now is a node's: from now on it
+// is dropped after PongTimeout without a sign of life, as proven ones are. A
+// reconnect with the same token keeps the mark. It is false if nobody holds id.
+func (s *Server) MarkNode(id string) bool { return s.registry.mark(id) }
+
+// Stats returns what was counted so far.
+func (s *Server) Stats() Stats {
+	var st Stats
+	s.registry.fill(&st)
+	return st
+}
+
+// now is the time since the server's start, by a clock that never jumps.
+func (s *Server) now() time.Duration { return time.Since(s.start) }
+
+// tell passes an event to the log and to the owner.
+func (s *Server) tell(e event) {
+	switch e.kind {
+	case eventConnected:
+		s.log.Info("peer connected", "peer", e.peer.ID, "remote", e.from)
+		call(s.hooks.Connected, e.peer)
+	case eventLeft:
+		call(s.hooks.Left, e.peer)
+	case eventDisconnected:
+		s.log.Info("peer disconnected", "peer", e.peer.ID, "remote", e.from, "reason", e.end)
+		call(s.hooks.Disconnected, e.peer)
+	}
+}
+
+func call(hook func(Peer), p Peer) {
+	if hook != nil {
+		hook(p)
+	}
+}
+
+// remoteAddr is the address in a remote address of net/http, without zone and
+// not in the IPv4-in-IPv6 form; the zero Addr if there is none.
+func remoteAddr(remote string) netip.Addr {
+	ap, _ := netip.ParseAddrPort(remote) // of a Unix socket there is none
+	return ap.Addr().Unmap().WithZone("")
+}

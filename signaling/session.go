@@ -1,0 +1,68 @@
+package signaling
+
+import (
+	"crypto/subtle"
+	"net/netip"
+	"sync/atomic"
+	"time"
+)
+
+// A session is what the registry knows of one socket. It holds an id from the
+// moment it is admitted until it ends; before and after it only exists.
+type session struct {
+	// Fixed.
+	id     string
+	token  [32]byte // SHA-256
+	addr   netip.Addr
+	remote string // host:port, for the log
+	wire   wire
+	out    outbox // has its own lock
+
+	seen atomic.Int64 // when last heard from, as a time.Duration since the server's start
+
+	// Guarded by registry.mu.
+	proven   bool          // admitted by Hooks.Proof
+	marked   bool          // by Server.MarkNode
+	expiry   time.Time     // of the token that proved it
+	seq      uint64        // order of registration, kept over reconnects; fixed once registered
+	nextPing time.Duration // since the server's start
+
+	// The wheel's, guarded by registry.mu.
+	wheelPrev, wheelNext *session
+	slot                 int
+	onWheel              bool
+}
+
+// A wire is the socket under a session. Neither method waits for the network.
+type wire interface {
+	wake()  // start a writer, which drains session.out
+	abort() // give the connection up; nothing more can be written
+}
+
+func (s *session) push(f frame) put {
+	outcome, start := s.out.add(f)
+	s.wakeIf(start)
+	return outcome
+}
+
+// close ends the socket once everything pushed so far is written.
+func (s *session) close(code int) { s.wakeIf(s.out.close(code)) }
+
+func (s *session) ping() { s.wakeIf(s.out.askPing()) }
+
+func (s *session) pong(payload string) { s.wakeIf(s.out.askPong(payload)) }
+
+func (s *session) wakeIf(start bool) {
+	if start {
+		s.wire.wake()
+	}
+}
+
+// touch notes that the peer has been heard from.
+func (s *session) touch(now time.Duration) { s.seen.Store(int64(now)) }
+
+func (s *session) lastSeen() time.Duration { return time.Duration(s.seen.Load()) }
+
+func (s *session) sameToken(token [32]byte) bool {
+	return subtle.ConstantTimeCompare(s.token[:], token[:]) == 1
+}

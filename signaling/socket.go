@@ -1,0 +1,257 @@
+package signaling
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gorilla/websocket"
+)
+
+// A socket is one WebSocket of the server. Its run reads; a writer exists only
+// while there is something to write. The two meet in the session's outbox and
+// in the deadlines of the connection.
+type socket struct {
+	session
+
+	// Fixed.
+	srv   *Server
+	conn  *websocket.Conn
+	cred  credentials // emptied by admit
+	badly bool        // cred is not admissible
+}
+
+var heartbeat = []byte(`{"type":"HEARTBEAT"}`)
+
+const (
+	maxKeptBuffer = 64 << 10 // larger read buffers are not kept
+	controlWait   = time.Second
+	lingerBytes   = 64 << 20 // read and thrown away at most, so that a close frame is not lost to a reset
+)
+
+// newSocket takes over a connection that has just been upgraded.
+func (s *Server) newSocket(conn *websocket.Conn, r *http.Request) *socket {
+	cred := parseCredentials(r.URL.RawQuery)
+	c := &socket{
+		session: session{
+			id: cred.id, token: sha256.Sum256([]byte(cred.token)), addr: remoteAddr(r.RemoteAddr), remote: r.RemoteAddr,
+			out: outbox{maxFrames: s.cfg.OutboundMessages, maxBytes: s.cfg.OutboundBytes},
+		},
+		srv: s, conn: conn, cred: cred,
+		badly: cred.key == "" || !validID(cred.id) || !validToken(cred.token),
+	}
+	c.wire = c
+	conn.SetReadLimit(int64(s.cfg.MaxMessage))
+	conn.SetPongHandler(func(string) error {
+		c.touch(s.now())
+		return nil
+	})
+	conn.SetPingHandler(func(payload string) error {
+		c.touch(s.now())
+		c.pong(payload)
+		return nil
+	})
+	conn.SetCloseHandler(func(code int, _ string) error {
+		s.registry.end(&c.session, EndClosed) // first, so that nothing more is sent here
+		answer := websocket.FormatCloseMessage(code, "")
+		_ = conn.WriteControl(websocket.CloseMessage, answer, time.Now().Add(controlWait))
+		return nil
+	})
+	return c
+}
+
+// run serves the socket until it is closed.
+func (c *socket) run() {
+	c.admit()
+	why, polite := c.read()
+	c.srv.registry.end(&c.session, why)
+	c.srv.registry.events.flush()
+	if polite {
+		c.linger()
+	}
+	// From here on no writer is started: the id is given up.
+	c.srv.registry.stats.drop(DropGone, len(c.out.kill()))
+	_ = c.conn.Close()
+	c.srv.registry.gone(&c.session, why)
+}
+
+// admit asks for the id, or says why it is refused and begins to close.
+func (c *socket) admit() {
+	why := c.judge()
+	c.cred = credentials{} // the token is not kept
+	if why == "" {
+		c.srv.registry.events.flush()
+		return
+	}
+	c.srv.registry.stats.refused[why].Add(1)
+	c.srv.log.Debug("peer refused", "peer", c.id, "remote", c.remote, "reason", why)
+	if text, ok := refusalFrames[why]; ok {
+		c.push(frame{data: []byte(text)})
+		c.close(0)
+		return
+	}
+	c.close(websocket.CloseGoingAway)
+}
+
+func (c *socket) judge() Refusal {
+	switch {
+	case c.badly:
+		return RefusedParams
+	case c.cred.key != c.srv.cfg.Key:
+		return RefusedKey
+	}
+	v := c.srv.registry.admit(&c.session, proof{}, c.srv.now())
+	if v.needProof {
+		expiry, err := c.srv.hooks.Proof(c.cred.id, c.cred.token)
+		v = c.srv.registry.admit(&c.session, proof{checked: true, valid: err == nil, expiry: expiry}, c.srv.now())
+	}
+	return v.refusal
+}
+
+// read handles what the peer sends until the connection ends. polite is
+// whether a close frame of ours is under way that the peer should get to read.
+func (c *socket) read() (why End, polite bool) {
+	for {
+		kind, r, err := c.conn.NextReader()
+		if err != nil {
+			return endOf(err)
+		}
+		buf := c.srv.buffers.Get().(*bytes.Buffer)
+		buf.Reset()
+		if _, err = buf.ReadFrom(r); err == nil {
+			c.handle(kind, buf.Bytes())
+		}
+		if buf.Cap() <= maxKeptBuffer {
+			c.srv.buffers.Put(buf)
+		}
+		if err != nil {
+			return endOf(err)
+		}
+	}
+}
+
+// handle takes one message. It keeps nothing of data.
+func (c *socket) handle(kind int, data []byte) {
+	if bytes.Equal(data, heartbeat) { // hundreds a second from a simple-peerjs client
+		c.touch(c.srv.now())
+		return
+	}
+	if !utf8.Valid(data) {
+		if kind == websocket.TextMessage {
+			c.srv.registry.end(&c.session, EndNotUTF8)
+			c.close(websocket.CloseInvalidFramePayloadData)
+			return
+		}
+		data = bytes.ToValidUTF8(data, []byte("\uFFFD"))
+	}
+	in, err := parse(data)
+	if err != nil {
+		c.srv.registry.stats.drop(DropMalformed, 1)
+		return
+	}
+	c.touch(c.srv.now())
+	if l, ok := c.srv.registry.letterOf(&c.session, in); ok {
+		c.pass(l)
+	}
+}
+
+// pass routes a message. While its destination has no room this socket is not
+// read: that slows down whoever sends too much to somebody.
+func (c *socket) pass(l letter) {
+	r := c.srv.registry
+	for full := r.route(&c.session, l, c.srv.now()); full != nil; full = r.route(&c.session, l, c.srv.now()) {
+		r.stats.delayed.Add(1)
+		if !full.out.awaitRoom(c.srv.cfg.SlowTimeout) {
+			r.slow(full)
+		}
+	}
+}
+
+// endOf names the end that a read error means.
+func endOf(err error) (why End, polite bool) {
+	if closed, ok := errors.AsType[*websocket.CloseError](err); ok {
+		if closed.Code == websocket.CloseAbnormalClosure {
+			return EndLost, false
+		}
+		return EndClosed, false
+	}
+	if _, ok := errors.AsType[net.Error](err); ok || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
+		return EndLost, false
+	}
+	if errors.Is(err, websocket.ErrReadLimit) {
+		return EndTooLarge, true
+	}
+	return EndProtocol, true
+}
+
+// linger reads on after a close frame of ours, for a moment: closing with
+// unread data would reset the connection, and the peer would not see why.
+func (c *socket) linger() {
+	nc := c.conn.NetConn()
+	_ = nc.SetReadDeadline(time.Now().Add(c.srv.cfg.CloseTimeout))
+	_, _ = io.CopyN(io.Discard, nc, lingerBytes)
+}
+
+// wake starts a writer. It is only called while run is at work.
+func (c *socket) wake() { c.srv.sockets.Go(c.write) }
+
+// abort makes run end.
+func (c *socket) abort() { _ = c.conn.NetConn().SetReadDeadline(time.Unix(1, 0)) }
+
+// write writes what there is to write.
+func (c *socket) write() {
+	for {
+		it, ok := c.out.next()
+		if !ok {
+			return
+		}
+		if err := c.writeItem(it); err != nil {
+			c.writeFailed(it, err)
+			return
+		}
+	}
+}
+
+func (c *socket) writeItem(it item) error {
+	deadline := time.Now().Add(c.srv.cfg.WriteTimeout)
+	switch it.kind {
+	case itemMessage:
+		_ = c.conn.SetWriteDeadline(deadline)
+		return c.conn.WriteMessage(websocket.TextMessage, it.data)
+	case itemPing:
+		return c.conn.WriteControl(websocket.PingMessage, nil, deadline)
+	case itemPong:
+		return c.conn.WriteControl(websocket.PongMessage, it.data, deadline)
+	}
+	// The peer may take its time to answer the close frame, but not for ever.
+	defer func() { _ = c.conn.NetConn().SetReadDeadline(time.Now().Add(c.srv.cfg.CloseTimeout)) }()
+	payload := []byte{}
+	if it.code != 0 {
+		payload = websocket.FormatCloseMessage(it.code, "")
+	}
+	return c.conn.WriteControl(websocket.CloseMessage, payload, deadline)
+}
+
+// writeFailed ends the socket after a failed write. Somebody who does not read
+// has not left; only a connection that broke is reported to the senders.
+func (c *socket) writeFailed(it item, err error) {
+	r := c.srv.registry
+	timeout, ok := errors.AsType[net.Error](err)
+	switch {
+	case errors.Is(err, websocket.ErrCloseSent): // run has answered the peer's close frame and will end
+		r.stats.drop(DropGone, it.messages())
+		return
+	case ok && timeout.Timeout():
+		r.end(&c.session, EndSlowReader)
+		r.stats.drop(DropSlowReader, it.messages()+len(c.out.kill()))
+	default:
+		r.broken(&c.session, it)
+	}
+	r.events.flush()
+	c.abort()
+}

@@ -1,0 +1,133 @@
+package signaling
+
+import (
+	"maps"
+	"sync/atomic"
+)
+
+// A Drop says why a message was not passed on.
+type Drop string
+
+// The closed set of drops.
+const (
+	DropMalformed   Drop = "malformed"    // not a JSON object
+	DropUnknownType Drop = "unknown_type" // a type that is not relayed
+	DropBadDst      Drop = "bad_dst"      // no destination, one that is not a string or could never register
+	DropNotCurrent  Drop = "not_current"  // sent by a socket that holds its id no more
+	DropAbsent      Drop = "absent"       // LEAVE or EXPIRE to somebody who is not here
+	DropQueueFull   Drop = "queue_full"   // too much waits for this destination
+	DropQueueTotal  Drop = "queue_total"  // too much waits for all destinations
+	DropQueueCount  Drop = "queue_count"  // too many destinations are waited for
+	DropExpired     Drop = "expired"      // waited, and nobody came
+	DropSlowReader  Drop = "slow_reader"  // was to be written to a peer that does not read
+	DropWriteFailed Drop = "write_failed" // was to be written to a connection that broke
+	DropGone        Drop = "gone"         // was to be written to a peer that closed
+)
+
+var allDrops = [...]Drop{
+	DropMalformed, DropUnknownType, DropBadDst, DropNotCurrent, DropAbsent, DropQueueFull,
+	DropQueueTotal, DropQueueCount, DropExpired, DropSlowReader, DropWriteFailed, DropGone,
+}
+
+// A Refusal says why a socket was not admitted.
+type Refusal string
+
+// The closed set of refusals.
+const (
+	RefusedParams   Refusal = "params"   // key, id or token missing or not admissible
+	RefusedKey      Refusal = "key"      // another key
+	RefusedToken    Refusal = "token"    // no valid proof for a key id
+	RefusedTaken    Refusal = "taken"    // id held with another token
+	RefusedFull     Refusal = "full"     // concurrent limit, or no room to remember a token
+	RefusedPending  Refusal = "pending"  // too many sockets without an id; answered with HTTP 503
+	RefusedStopping Refusal = "stopping" // the server is stopping
+)
+
+var allRefusals = [...]Refusal{
+	RefusedParams, RefusedKey, RefusedToken, RefusedTaken, RefusedFull, RefusedPending, RefusedStopping,
+}
+
+// An End says why a registered peer lost its id.
+type End string
+
+// The closed set of ends.
+const (
+	EndClosed      End = "closed"       // the peer sent a close frame
+	EndLost        End = "lost"         // the connection broke
+	EndLeft        End = "left"         // the peer sent LEAVE
+	EndReplaced    End = "replaced"     // a newer socket took the id over
+	EndSilent      End = "silent"       // nothing was heard for too long
+	EndSlowReader  End = "slow_reader"  // too much waited to be written for too long, or a write took too long
+	EndWriteFailed End = "write_failed" // a write failed
+	EndTooLarge    End = "too_large"    // a message above the limit; close code 1009
+	EndNotUTF8     End = "not_utf8"     // a text message that is not UTF-8; close code 1007
+	EndProtocol    End = "protocol"     // a broken WebSocket frame; close code 1002
+	EndStopped     End = "stopped"      // the server stopped; close code 1001
+)
+
+var allEnds = [...]End{
+	EndClosed, EndLost, EndLeft, EndReplaced, EndSilent, EndSlowReader, EndWriteFailed,
+	EndTooLarge, EndNotUTF8, EndProtocol, EndStopped,
+}
+
+// Stats are the counts of a [Server] at one moment. The maps have every name
+// of their set.
+type Stats struct {
+	Sockets     int // open, registered or not
+	Peers       int // registered
+	Queues      int // absent peers for which messages wait
+	QueuedBytes int // that wait in them
+
+	Connected uint64 // peers registered, reconnects included
+	Relayed   uint64 // messages handed to the destination's socket
+	Delayed   uint64 // times that a sender had to wait for room in that socket's outbox
+	Queued    uint64 // messages that had to wait for an absent destination
+	Expired   uint64 // EXPIREs sent
+
+	Dropped map[Drop]uint64
+	Refused map[Refusal]uint64
+	Ended   map[End]uint64
+}
+
+// counters count what happens. The maps are fixed after newCounters.
+type counters struct {
+	connected, relayed, delayed, queued, expired atomic.Uint64
+
+	dropped map[Drop]*atomic.Uint64
+	refused map[Refusal]*atomic.Uint64
+	ended   map[End]*atomic.Uint64
+}
+
+func newCounters() *counters {
+	return &counters{
+		dropped: zeroes(allDrops[:]),
+		refused: zeroes(allRefusals[:]),
+		ended:   zeroes(allEnds[:]),
+	}
+}
+
+func zeroes[K comparable](names []K) map[K]*atomic.Uint64 {
+	m := make(map[K]*atomic.Uint64, len(names))
+	for _, name := range names {
+		m[name] = new(atomic.Uint64)
+	}
+	return m
+}
+
+func loaded[K comparable](m map[K]*atomic.Uint64) map[K]uint64 {
+	return maps.Collect(func(yield func(K, uint64) bool) {
+		for name, n := range m {
+			if !yield(name, n.Load()) {
+				return
+			}
+		}
+	})
+}
+
+func (c *counters) drop(why Drop, n int) { c.dropped[why].Add(uint64(n)) }
+
+func (c *counters) fill(s *Stats) {
+	s.Connected, s.Relayed, s.Delayed = c.connected.Load(), c.relayed.Load(), c.delayed.Load()
+	s.Queued, s.Expired = c.queued.Load(), c.expired.Load()
+	s.Dropped, s.Refused, s.Ended = loaded(c.dropped), loaded(c.refused), loaded(c.ended)
+}

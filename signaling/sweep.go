@@ -1,0 +1,57 @@
+package signaling
+
+import "time"
+
+// expire ends the queues that are too old and tells each sender once.
+func (r *registry) expire(now time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for {
+		q := r.queues.takeExpired(now - r.cfg.ExpireTimeout)
+		if q == nil {
+			return
+		}
+		r.stats.drop(DropExpired, len(q.frames))
+		for _, src := range q.senders {
+			r.sayExpire(q.dst, src)
+		}
+	}
+}
+
+// forgetTokens drops the memory of tokens that have expired.
+func (r *registry) forgetTokens(now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.used.purge(now)
+}
+
+// watch pings the sockets whose turn it is and ends those not heard from.
+func (r *registry) watch(now time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for s := r.wheel.take(now); s != nil; s = r.wheel.take(now) {
+		if now-s.lastSeen() >= r.patience(s) {
+			r.detach(s, EndSilent)
+			s.close(0)
+			continue
+		}
+		if now >= s.nextPing {
+			s.nextPing = now + r.cfg.PingInterval
+			s.ping()
+		}
+		r.wheel.add(s, r.due(s))
+	}
+}
+
+// patience is the silence after which s is taken for dead.
+func (r *registry) patience(s *session) time.Duration {
+	if s.proven || s.marked {
+		return min(r.cfg.PongTimeout, r.cfg.AliveTimeout)
+	}
+	return r.cfg.AliveTimeout
+}
+
+// due is when s must be looked at next.
+func (r *registry) due(s *session) time.Duration {
+	return min(s.nextPing, s.lastSeen()+r.patience(s))
+}
