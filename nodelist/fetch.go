@@ -1,0 +1,95 @@
+package nodelist
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+
+	"github.com/liberdus/liberdus/internal/signing"
+)
+
+// maxAnswer is the largest answer read, in bytes: a list of 10,000 nodes fits.
+const maxAnswer = 4 << 20
+
+// errNotFound is the answer 404.
+var errNotFound = errors.New("404 Not Found")
+
+// ask sends a request and returns the object that comes back; body nil means
+// GET. An answer with success false is a *Refused.
+func (c *Client) ask(ctx context.Context, path string, body []byte) (signing.Object, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	method := http.MethodGet
+	if body != nil {
+		method = http.MethodPost
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.archiver.URL+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, c.silent(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err != nil {
+		return nil, c.silent(err)
+	}
+	if len(text) > maxAnswer {
+		return nil, fmt.Errorf("%s %s: the answer is larger than %d bytes", method, path, maxAnswer)
+	}
+	o, err := readAnswer(resp, text)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	return o, nil
+}
+
+// silent says of a request that got no answer what to do about it.
+func (c *Client) silent(err error) error {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		err = wrapped.Err // without the URL, which is said already
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("no answer within %v: %w; check the URL and that the archiver runs", c.timeout, err)
+	}
+	return fmt.Errorf("no answer: %w; check the URL and that the archiver runs", err)
+}
+
+// readAnswer returns the object that an answer holds.
+func readAnswer(resp *http.Response, text []byte) (signing.Object, error) {
+	o, err := signing.ParseObject(text)
+	if err == nil && o["success"] == false {
+		reason, _ := o["error"].(string)
+		return nil, &Refused{Reason: clip(reason)}
+	}
+	switch {
+	case resp.StatusCode == http.StatusNotFound:
+		return nil, errNotFound
+	case resp.StatusCode >= 300 && resp.StatusCode < 400:
+		return nil, fmt.Errorf("it redirects to %s, give that URL instead", clip(resp.Header.Get("Location")))
+	case resp.StatusCode != http.StatusOK:
+		return nil, fmt.Errorf("it answers %s: %s", clip(resp.Status), clip(string(text)))
+	case err != nil:
+		return nil, fmt.Errorf("the answer is no JSON object, this may be no archiver: %w", err)
+	}
+	return o, nil
+}
+
+// clip shortens a stranger's text and makes it printable.
+func clip(s string) string {
+	const most = 200
+	if len(s) > most {
+		s = s[:most] + "…"
+	}
+	quoted := fmt.Sprintf("%q", s)
+	return quoted[1 : len(quoted)-1]
+}

@@ -1,0 +1,117 @@
+package nodelist_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/liberdus/liberdus/nodelist"
+)
+
+func httpOf(h http.Handler) *http.Client { return &http.Client{Transport: transport{h}} }
+
+func TestAnswersThatAreNone(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		answer http.HandlerFunc
+		want   string
+	}{
+		{"an error page", func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "bad\x1b[31mgateway", http.StatusBadGateway)
+		}, `GET /rtc?nonce=`},
+		{"an error page, quoted", func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "bad\x1b[31mgateway", http.StatusBadGateway)
+		}, `it answers 502 Bad Gateway: bad\x1b[31mgateway`},
+		{"a page", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") }, "no JSON object"},
+		{"an array", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "[]") }, "no JSON object"},
+		{"an object", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "{}") }, "not signed as it should be"},
+		{"a redirect", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "https://other.example/rtc", http.StatusMovedPermanently)
+		}, "it redirects to https://other.example/rtc, give that URL instead"},
+		{"too much", func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write(make([]byte, 4<<20+1))
+		}, "larger than 4194304 bytes"},
+		{"an error object", func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprint(w, `{"success":false,"error":"no"}`)
+		}, "refused: no"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, _, err := clientOf(tt.answer, "", nil).RTC(t.Context())
+			wantError(t, err, tt.want)
+		})
+	}
+}
+
+func TestNobodyAnswers(t *testing.T) {
+	srv := httptest.NewServer(nil)
+	url := srv.URL
+	srv.Close()
+	_, err := nodelist.NewClient(nodelist.Archiver{URL: url + "/"}, nodelist.ClientConfig{}).Active(t.Context())
+	wantError(t, err, "connection refused; check the URL and that the archiver runs")
+	if strings.Count(err.Error(), url) != 1 {
+		t.Errorf("the error names the URL more than once: %v", err)
+	}
+}
+
+// A stuck transport answers when the request is given up.
+type stuck struct{}
+
+func (stuck) RoundTrip(r *http.Request) (*http.Response, error) {
+	<-r.Context().Done()
+	return nil, r.Context().Err()
+}
+
+func TestTimeouts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := nodelist.NewClient(nodelist.Archiver{URL: "http://archiver"}, nodelist.ClientConfig{HTTP: &http.Client{Transport: stuck{}}})
+		start := time.Now()
+		_, err := c.Active(t.Context())
+		wantError(t, err, "no answer within 10s")
+		if took := time.Since(start); took != 10*time.Second || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("it took %v: %v", took, err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := c.Join(ctx, joinRequest(1), keyOf(1)); !errors.Is(err, context.Canceled) {
+			t.Errorf("Join = %v, want it canceled", err)
+		}
+	})
+}
+
+func TestOverARealConnection(t *testing.T) {
+	a := newArchiver(t, nil)
+	stop := a.run()
+	defer stop()
+	srv := httptest.NewServer(a.Handler())
+	defer srv.Close()
+	known := openKnown(t, "")
+	var wg sync.WaitGroup
+	for n := 1; n <= 4; n++ {
+		wg.Go(func() {
+			archiver, err := nodelist.ParseArchiver(srv.URL)
+			if err != nil {
+				t.Error(err)
+			}
+			c := nodelist.NewClient(archiver, nodelist.ClientConfig{KnownKeys: known})
+			for range 5 {
+				if err := c.Join(t.Context(), joinRequest(n), keyOf(n)); err != nil {
+					t.Error(err)
+				}
+				if _, err := c.Active(t.Context()); err != nil {
+					t.Error(err)
+				}
+			}
+			if rtc, _, err := c.RTC(t.Context()); err != nil || rtc.Host != "127.0.0.1" {
+				t.Errorf("RTC = %+v, %v", rtc, err)
+			}
+		})
+	}
+	wg.Wait()
+}

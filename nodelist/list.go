@@ -1,0 +1,168 @@
+package nodelist
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A List is the archiver's side: who is in the network, and what is signed
+// about it. Use [New]. Its methods may be called from any goroutine.
+type List struct {
+	cfg      Config // fixed after New
+	presence Presence
+	log      *slog.Logger
+	handler  http.Handler
+
+	mu     sync.Mutex
+	roster *roster // guarded by mu
+
+	kick    chan struct{} // holds one token while what is published is out of date
+	state   state         // owned by Run; what is on disk
+	version uint64        // owned by Run; the roster's, as published
+	docs    atomic.Pointer[documents]
+}
+
+// New returns a List without nodes, with its first signed lists made and its
+// new epoch on disk. It starts nothing; see [List.Run].
+func New(cfg Config, presence Presence, log *slog.Logger) (*List, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("nodelist: %w", err)
+	}
+	cfg = cfg.withDefaults()
+	kept, err := loadState(cfg.StateFile)
+	if err != nil {
+		return nil, err
+	}
+	l := &List{
+		cfg:      cfg,
+		presence: presence,
+		log:      log.With("part", "nodelist"),
+		kick:     make(chan struct{}, 1),
+		state:    kept,
+	}
+	l.roster = newRoster(cfg, l.chooseNetwork(kept.NetworkID))
+	l.roster.version = 1 // whoever was listed before the restart no longer is
+	l.handler = l.routes()
+	if err := l.publish(); err != nil {
+		return nil, fmt.Errorf("nodelist: %w", err)
+	}
+	return l, nil
+}
+
+// chooseNetwork returns the id to go by: the configured one wins.
+func (l *List) chooseNetwork(kept string) string {
+	if l.cfg.NetworkID == "" {
+		return kept
+	}
+	if kept != "" && kept != l.cfg.NetworkID {
+		l.log.Warn("configured network id replaces the one kept", "networkId", l.cfg.NetworkID, "kept", kept)
+	}
+	return l.cfg.NetworkID
+}
+
+// NetworkID returns the id of the network, "" while it is not known.
+func (l *List) NetworkID() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.roster.networkID
+}
+
+// VerifyToken checks the token of a peer whose id is a public key, for the
+// signalling server of this archiver. See the function [VerifyToken].
+func (l *List) VerifyToken(id, token string) (expiry time.Time, err error) {
+	return VerifyToken(id, token, l.cfg.Key.Public(), time.Now())
+}
+
+// Changed says that a socket of the peer was opened or closed: the node is
+// looked at at once.
+func (l *List) Changed(peerID string) {
+	sock, open := l.presence.Peer(peerID)
+	l.update(func(r *roster, now time.Time) { r.observe(peerID, sock, open, now) })
+}
+
+// Left says that the node said goodbye: it is off the list at once.
+func (l *List) Left(peerID string) {
+	l.update(func(r *roster, now time.Time) { r.leave(peerID, now) })
+}
+
+// errNotOurs says that a good request does not ask to be listed.
+var errNotOurs = errors.New("not a join")
+
+// join lists the node that body asks for. Its error is a text for the node, or
+// errNotOurs.
+func (l *List) join(body any, from netip.Addr) error {
+	j, wants, err := parseJoin(body)
+	if err != nil {
+		return err
+	}
+	if !wants {
+		return errNotOurs
+	}
+	sock, open := l.presence.Peer(j.node.PeerID)
+	l.update(func(r *roster, now time.Time) {
+		err = r.add(j, l.cfg.place(from), sock, open, now)
+	})
+	if err != nil {
+		return err
+	}
+	l.Changed(j.node.PeerID) // the socket may have come in between
+	return nil
+}
+
+// sweep looks at every member.
+func (l *List) sweep() {
+	l.mu.Lock()
+	ids := slices.Collect(maps.Keys(l.roster.byPeer))
+	l.mu.Unlock()
+	type seen struct {
+		sock Socket
+		open bool
+	}
+	sockets := make(map[string]seen, len(ids))
+	for _, id := range ids {
+		sock, open := l.presence.Peer(id)
+		sockets[id] = seen{sock, open}
+	}
+	l.update(func(r *roster, now time.Time) {
+		for id, s := range sockets {
+			r.observe(id, s.sock, s.open, now)
+		}
+		r.forget(now)
+	})
+}
+
+// update changes the roster, then logs what happened and has it published.
+func (l *List) update(change func(r *roster, now time.Time)) {
+	l.mu.Lock()
+	before := l.roster.version
+	change(l.roster, time.Now())
+	changed := l.roster.version != before
+	events := l.roster.takeEvents()
+	l.mu.Unlock()
+	for _, e := range events {
+		attrs := []any{"peerId", e.node.PeerID, "publicKey", e.node.PublicKey, "ip", e.node.IP, "port", e.node.Port}
+		if e.reason != "" {
+			attrs = append(attrs, "reason", e.reason)
+		}
+		l.log.Info(e.what, attrs...)
+	}
+	if changed {
+		l.wake()
+	}
+}
+
+// wake has Run publish soon.
+func (l *List) wake() {
+	select {
+	case l.kick <- struct{}{}:
+	default: // it is to do so already
+	}
+}

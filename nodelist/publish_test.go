@@ -1,0 +1,125 @@
+package nodelist_test
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/liberdus/liberdus/nodelist"
+)
+
+func TestTheListIsSignedAnewEvery30Seconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newArchiver(t, nil)
+		defer a.run()()
+		for range 5 {
+			before := a.object(active)
+			time.Sleep(30*time.Second + 150*time.Millisecond)
+			after := a.object(active)
+			if before["epoch"] != after["epoch"] {
+				t.Errorf("epoch went from %v to %v with no change of the list", before["epoch"], after["epoch"])
+			}
+			at := time.UnixMilli(int64(after["time"].(float64)))
+			if before["time"] == after["time"] || time.Since(at) > 31*time.Second {
+				t.Errorf("after 30 s the list has the time %v", at)
+			}
+		}
+	})
+}
+
+func TestAtMostTenPublicationsASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newArchiver(t, nil)
+		defer a.run()()
+		settle()
+		first := a.epoch()
+		for n := range 1000 { // a change every 2 ms, for 2 s
+			if n%2 == 0 {
+				a.mustJoin(1)
+			} else {
+				a.Left(keyOf(1).Public())
+			}
+			time.Sleep(2 * time.Millisecond)
+		}
+		if got := a.epoch() - first; got < 15 || got > 21 {
+			t.Errorf("%d publications in 2 s of changes, want about 20", got)
+		}
+		settle()
+		a.wantPeers("/full-nodelist")
+	})
+}
+
+func TestTheEpochIsKept(t *testing.T) {
+	path := stateFile(t)
+	config := func(c *nodelist.Config) { c.StateFile = path }
+	for want := 1; want <= 3; want++ {
+		if got := newArchiver(t, config).epoch(); got != want {
+			t.Errorf("epoch at start %d = %d", want, got)
+		}
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("state file: %v, %v, want mode 0600", info.Mode(), err)
+	}
+	if files, _ := os.ReadDir(filepath.Dir(path)); len(files) != 1 {
+		t.Errorf("%d files are left in the folder, want 1", len(files))
+	}
+}
+
+func TestAStateFileThatIsNoneIsRefused(t *testing.T) {
+	for name, content := range map[string]string{
+		"empty":            "",
+		"not JSON":         "epoch: 1",
+		"cut short":        `{"epoch":1`,
+		"negative epoch":   `{"epoch":-1}`,
+		"inexact epoch":    `{"epoch":9007199254740993}`,
+		"odd network":      `{"epoch":1,"networkId":"x"}`,
+		"larger than ours": strings.Repeat(" ", 1<<20) + "{}",
+	} {
+		path := stateFile(t)
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := nodelist.New(nodelist.Config{
+			Key: keyOf(1), RTC: nodelist.RTC{Port: 1, Path: "/p", Key: "k"}, StateFile: path,
+		}, &sockets{}, slog.New(slog.DiscardHandler))
+		if err == nil || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: New = %v, want an error that names the file", name, err)
+		}
+	}
+}
+
+func TestAnEpochThatCannotBeKeptIsNotPublished(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "data")
+		hidden := dir + "-gone"
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		a := newArchiver(t, func(c *nodelist.Config) { c.StateFile = filepath.Join(dir, "state.json") })
+		stop := a.run()
+		if err := os.Rename(dir, hidden); err != nil {
+			t.Fatal(err)
+		}
+		id := a.mustJoin(1)
+		a.connect(id, "")
+		settle()
+		a.wantPeers(active)
+		if got := a.epoch(); got != 1 {
+			t.Errorf("epoch = %d while it cannot be kept, want 1", got)
+		}
+		if err := os.Rename(hidden, dir); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Second)
+		a.wantPeers(active, id)
+		stop()
+		if !strings.Contains(a.logs.String(), "list not published") {
+			t.Error("the log does not say that the list was not published")
+		}
+	})
+}
