@@ -1,0 +1,86 @@
+package ledger
+
+import (
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/liberdus/liberdus/internal/signing"
+)
+
+// OnFS returns cfg with another file system under the ledger.
+func OnFS(cfg Config, fs vfs.FS) Config {
+	cfg.fs = fs
+	return cfg
+}
+
+// Limits that tests go up to.
+const (
+	MaxChats    = maxChats
+	MaxTransfer = maxTransfer
+)
+
+// Recode decodes a stored account and encodes it again.
+func Recode(text []byte) ([]byte, error) {
+	a, err := decodeAccount(text)
+	if err != nil {
+		return nil, err
+	}
+	return encodeAccount(a)
+}
+
+// ChatID is the id of the chat of two users.
+var ChatID = chatID
+
+// Chatted is the partners of a user, by their newest time, after one more chat.
+func Chatted(partners map[string]int64, partner string, received int64) map[string]int64 {
+	u := &user{chats: make(map[string]chatRef)}
+	for p, r := range partners {
+		u.chats[p] = chatRef{received: r}
+	}
+	u.chatted(partner, chatRef{received: received})
+	after := make(map[string]int64)
+	for p, c := range u.chats {
+		after[p] = c.received
+	}
+	return after
+}
+
+// Amounts in text.
+var (
+	ParseWei  = parseWei
+	FormatWei = formatWei
+)
+
+// All returns the ids and texts of all stored accounts, or receipts.
+func (l *Ledger) All(receipts bool) (map[string]signing.Object, error) {
+	prefix := byte('a')
+	if receipts {
+		prefix = 'r'
+	}
+	l.store.mu.RLock()
+	defer l.store.mu.RUnlock()
+	it, err := l.store.view.NewIter(&pebble.IterOptions{LowerBound: []byte{prefix}, UpperBound: []byte{prefix + 1}})
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[string]signing.Object)
+	for it.First(); it.Valid(); it.Next() {
+		if isChatHeader(it.Value()) {
+			continue
+		}
+		o, err := signing.ParseObject(it.Value())
+		if err != nil {
+			return nil, err
+		}
+		all[string(it.Key()[1:])] = o
+	}
+	return all, it.Close()
+}
+
+// CorruptFormat overwrites the mark of the store's format.
+func (l *Ledger) CorruptFormat(text string) error {
+	return l.store.commit([]op{{formatKey(), []byte(text)}})
+}
+
+// InHand returns how many transactions are between queue and answer.
+func (l *Ledger) InHand() int { return len(l.slots) }

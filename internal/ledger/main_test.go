@@ -1,0 +1,198 @@
+package ledger_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"math/big"
+	"os"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"go.uber.org/goleak"
+
+	"github.com/liberdus/liberdus/internal/ledger"
+	"github.com/liberdus/liberdus/internal/signing"
+)
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(crashDir); dir != "" {
+		crashChild(dir)
+	}
+	// Pebble leaves this one behind when it cannot open a database, which a test
+	// makes it do; TestCloseEndsEverything watches for it otherwise.
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/cockroachdb/pebble/v2.(*ConcurrencyLimitScheduler).periodicGranter"))
+}
+
+// now is where the clock of the tests stands: the time of the test vectors.
+var now = time.UnixMilli(1_700_000_000_500)
+
+const networkID = "52d545708708f41ed7162ff641626de0568b2bd098e5640233ce4a387d9c5aa8"
+
+// fee is the fee of a transfer, toll what a new user wants for a memo.
+var (
+	fee  = big.NewInt(0xaacdb4f1e4cec4e)
+	toll = hexInt("d581222e5e027627")
+	one  = big.NewInt(1e18)
+)
+
+func hexInt(s string) *big.Int {
+	n, ok := new(big.Int).SetString(s, 16)
+	if !ok {
+		panic(s)
+	}
+	return n
+}
+
+func lib(n int64) *big.Int { return new(big.Int).Mul(big.NewInt(n), one) }
+
+func discard() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+
+func config() ledger.Config {
+	cfg := ledger.Config{Dir: "/ledger", NetworkID: networkID, Now: func() time.Time { return now }}
+	return ledger.OnFS(cfg, vfs.NewMem())
+}
+
+// open opens a ledger that ends with the test.
+func open(t testing.TB, cfg ledger.Config) *ledger.Ledger {
+	t.Helper()
+	l, err := ledger.Open(cfg, discard())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+// put demands that the ledger decides.
+func put(t testing.TB, l *ledger.Ledger, tx signing.Object) ledger.Result {
+	t.Helper()
+	r, err := l.Put(context.Background(), tx)
+	if err != nil {
+		t.Fatalf("Put = %v", err)
+	}
+	return r
+}
+
+// accept puts a transaction that is accepted, and returns its receipt.
+func accept(t testing.TB, l *ledger.Ledger, tx signing.Object) signing.Object {
+	t.Helper()
+	r := put(t, l, tx)
+	if !r.Success {
+		t.Fatalf("Put = %+v, want success", r)
+	}
+	return receipt(t, l, r.TxID)
+}
+
+// apply puts a transaction that must be accepted and applied.
+func apply(t testing.TB, l *ledger.Ledger, k signing.Key, tx signing.Object) {
+	t.Helper()
+	if r := accept(t, l, sign(k, tx)); r["success"] != true {
+		t.Fatalf("receipt %s, want success", signing.MustCanonical(r))
+	}
+}
+
+func receipt(t testing.TB, l *ledger.Ledger, txID string) signing.Object {
+	t.Helper()
+	text, err := l.Receipt(context.Background(), txID)
+	if err != nil || text == nil {
+		t.Fatalf("Receipt = %s, %v", text, err)
+	}
+	return parse(t, text)
+}
+
+func account(t testing.TB, l *ledger.Ledger, id string) signing.Object {
+	t.Helper()
+	text, err := l.Account(context.Background(), id)
+	if err != nil {
+		t.Fatalf("Account(%s) = %v", id, err)
+	}
+	if text == nil {
+		return nil
+	}
+	return parse(t, text)
+}
+
+func parse(t testing.TB, text []byte) signing.Object {
+	t.Helper()
+	o, err := signing.ParseObject(text)
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return o
+}
+
+func balance(t testing.TB, l *ledger.Ledger, id string) *big.Int {
+	t.Helper()
+	a := account(t, l, id)
+	if a == nil {
+		t.Fatalf("no account %s", id)
+	}
+	return a["data"].(signing.Object)["balance"].(*big.Int)
+}
+
+// checkHash demands that an account's hash is the one of its text with an empty hash.
+func checkHash(t testing.TB, a signing.Object) {
+	t.Helper()
+	want, err := signing.HashObject(with(a, signing.Object{"hash": ""}))
+	if err != nil || a["hash"] != want {
+		t.Errorf("hash of %v = %v, want %s (%v)", a["id"], a["hash"], want, err)
+	}
+}
+
+// users registers n users and returns their keys.
+func users(t testing.TB, l *ledger.Ledger, n int) []*signing.UserKey {
+	t.Helper()
+	keys := make([]*signing.UserKey, n)
+	var wg sync.WaitGroup
+	for i := range keys {
+		keys[i] = userKey(i)
+		wg.Go(func() {
+			r, err := l.Put(context.Background(), sign(keys[i], registerTx(keys[i], "user"+strconv.Itoa(i))))
+			if err != nil || !r.Success {
+				t.Errorf("Put = %+v, %v", r, err)
+			}
+		})
+	}
+	wg.Wait()
+	return keys
+}
+
+// checkSum demands that what the accounts have is what the receipts say was
+// made, less what they say was burnt, and that nobody has less than nothing.
+func checkSum(t testing.TB, l *ledger.Ledger) {
+	t.Helper()
+	accounts, err := l.All(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	receipts, err := l.All(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	have, want := new(big.Int), new(big.Int)
+	for id, a := range accounts {
+		if a["type"] != "UserAccount" {
+			continue
+		}
+		checkHash(t, a)
+		b := a["data"].(signing.Object)["balance"].(*big.Int)
+		if b.Sign() < 0 {
+			t.Errorf("balance of %s = %d", id, b)
+		}
+		have.Add(have, b)
+		want.Add(want, lib(50))
+	}
+	for _, r := range receipts {
+		want.Sub(want, r["transactionFee"].(*big.Int))
+		if r["type"] == "create" && r["success"] == true {
+			want.Add(want, r["additionalInfo"].(signing.Object)["amount"].(*big.Int))
+		}
+	}
+	if have.Cmp(want) != 0 {
+		t.Errorf("sum of balances = %d, want %d (%d accounts, %d receipts)", have, want, len(accounts), len(receipts))
+	}
+}

@@ -1,0 +1,92 @@
+package ledger
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"math/big"
+	"strings"
+
+	"github.com/liberdus/liberdus/internal/signing"
+)
+
+// parameters are what a new network starts with: the member "current" of the
+// network account of a Liberdus 2.4.9 network, in canonical text.
+//
+//go:embed parameters.json
+var parameters []byte
+
+// A network is the NetworkAccount. Nothing changes it yet.
+type network struct{ members signing.Object }
+
+func (n *network) object() signing.Object { return n.members }
+
+func newNetwork(networkID string, timestamp int64) (signing.Object, error) {
+	current, err := signing.ParseObject(parameters)
+	if err != nil {
+		return nil, fmt.Errorf("parameters: %w", err)
+	}
+	return signing.Object{
+		"id": NetworkAccountID, "type": typeNetwork, "networkId": networkID, "timestamp": timestamp,
+		"current": current, "next": signing.Object{}, "listOfChanges": []any{},
+		"windows": nil, "nextWindows": signing.Object{}, "devWindows": nil, "nextDevWindows": signing.Object{},
+		"developerFund": []any{}, "nextDeveloperFund": []any{}, "issue": 1, "devIssue": 1,
+	}, nil
+}
+
+// Rules are the parameters of the network that transactions follow.
+type rules struct {
+	fee                 *big.Int // of a transfer, in wei
+	defaultToll         *big.Int // of a new account, in wei
+	maintenanceInterval int64    // in ms
+	maxMessages         int64    // kept in a chat
+}
+
+func readNetwork(o signing.Object) (networkID string, _ rules, err error) {
+	r := &record{members: o}
+	networkID = r.text("networkId")
+	current := r.object("current")
+	factor, err1 := parseWei(current.text("stabilityFactorStr"))
+	fee, err2 := parseWei(current.text("transactionFeeUsdStr"))
+	toll, err3 := parseWei(current.text("defaultTollUsdStr"))
+	rules := rules{
+		maintenanceInterval: current.integer("maintenanceInterval"),
+		maxMessages:         current.integer("messageMaxLength"),
+	}
+	if err := errors.Join(r.err, current.err, err1, err2, err3); err != nil {
+		return "", rules, err
+	}
+	if factor.Sign() == 0 {
+		return "", rules, errors.New("stabilityFactorStr is zero")
+	}
+	rules.fee, rules.defaultToll = usdToWei(fee, factor), usdToWei(toll, factor)
+	return networkID, rules, nil
+}
+
+// usdToWei converts dollars to LIB, both with 18 decimals: factor is the price
+// of a LIB. The fraction of a wei is cut.
+func usdToWei(usd, factor *big.Int) *big.Int {
+	wei := new(big.Int).Mul(usd, oneLIB())
+	return wei.Quo(wei, factor)
+}
+
+// parseWei reads a decimal number with up to 18 places behind the point.
+func parseWei(s string) (*big.Int, error) {
+	whole, fraction, _ := strings.Cut(s, ".")
+	digits := whole + fraction + strings.Repeat("0", max(0, 18-len(fraction)))
+	wei, ok := new(big.Int).SetString(digits, 10)
+	if !ok || whole == "" || len(fraction) > 18 || strings.ContainsAny(s, "+-_") {
+		return nil, fmt.Errorf("%q is not a decimal number with up to 18 places", s)
+	}
+	return wei, nil
+}
+
+// formatWei writes an amount in LIB, with all its places and at least one.
+func formatWei(wei *big.Int) string {
+	whole, rest := new(big.Int).QuoRem(wei, oneLIB(), new(big.Int))
+	fraction := strings.TrimRight(fmt.Sprintf("%018d", rest), "0")
+	if fraction == "" {
+		fraction = "0"
+	}
+	return whole.String() + "." + fraction
+}

@@ -1,0 +1,139 @@
+package ledger
+
+import (
+	"cmp"
+	"errors"
+	"maps"
+	"math/big"
+	"slices"
+
+	"github.com/liberdus/liberdus/internal/signing"
+)
+
+// Values of the member type of an account.
+const (
+	typeUser    = "UserAccount"
+	typeAlias   = "AliasAccount"
+	typeChat    = "ChatAccount"
+	typeNetwork = "NetworkAccount"
+)
+
+// maxChats bounds how many partners an account remembers, since strangers add
+// to them. The one that was silent for longest is forgotten.
+const maxChats = 1000
+
+// startBalance is what a new user has: 50 LIB in wei.
+func startBalance() *big.Int { return new(big.Int).Mul(big.NewInt(50), oneLIB()) }
+
+func oneLIB() *big.Int { return big.NewInt(1e18) }
+
+// A user is a UserAccount. Amounts are in wei, times in milliseconds of the
+// Unix epoch; an amount in it is replaced, never changed in place.
+type user struct {
+	id              string
+	alias           *string // nil until registered
+	publicKey       string
+	pqPublicKey     string // empty: not in the text
+	private         bool
+	balance         *big.Int
+	stake           *big.Int
+	toll            *big.Int
+	tollUnit        string
+	chats           map[string]chatRef // by the partner's address
+	chatTimestamp   int64
+	lastMaintenance int64
+	timestamp       int64
+}
+
+type chatRef struct {
+	chatID   string
+	received int64 // time of the partner's newest transaction; 0 if there is none
+}
+
+func newUser(id string, timestamp int64, r rules) *user {
+	return &user{
+		id: id, balance: startBalance(), stake: new(big.Int), toll: r.defaultToll, tollUnit: "LIB",
+		chats: make(map[string]chatRef), lastMaintenance: timestamp,
+	}
+}
+
+func (u *user) object() signing.Object {
+	chats := make(signing.Object, len(u.chats))
+	for partner, c := range u.chats {
+		chats[partner] = signing.Object{"chatId": c.chatID, "receivedTimestamp": c.received}
+	}
+	o := signing.Object{
+		"id": u.id, "type": typeUser, "hash": "", "timestamp": u.timestamp,
+		"alias": nil, "emailHash": nil, "verified": false, "claimedSnapshot": false,
+		"lastMaintenance": u.lastMaintenance, "publicKey": u.publicKey, "private": u.private,
+		"data": signing.Object{
+			"balance": u.balance, "stake": u.stake, "toll": u.toll, "tollUnit": u.tollUnit,
+			"chats": chats, "chatTimestamp": u.chatTimestamp,
+			"friends": signing.Object{}, "payments": []any{}, "remove_stake_request": nil,
+		},
+	}
+	if u.alias != nil {
+		o["alias"] = *u.alias
+	}
+	if u.pqPublicKey != "" {
+		o["pqPublicKey"] = u.pqPublicKey
+	}
+	return o
+}
+
+func decodeUser(o signing.Object) (*user, error) {
+	r := &record{members: o}
+	data := r.object("data")
+	chats := data.object("chats")
+	u := &user{
+		id: r.text("id"), publicKey: r.text("publicKey"), private: r.flag("private"),
+		lastMaintenance: r.integer("lastMaintenance"), timestamp: r.integer("timestamp"),
+		balance: data.amount("balance"), stake: data.amount("stake"), toll: data.amount("toll"),
+		tollUnit: data.text("tollUnit"), chatTimestamp: data.integer("chatTimestamp"),
+		chats: make(map[string]chatRef, len(chats.members)),
+	}
+	u.pqPublicKey, _ = o["pqPublicKey"].(string)
+	if alias, ok := o["alias"].(string); ok {
+		u.alias = &alias
+	}
+	errs := []error{r.err, data.err, chats.err}
+	for partner := range chats.members {
+		c := chats.object(partner)
+		u.chats[partner] = chatRef{c.text("chatId"), c.integer("receivedTimestamp")}
+		errs = append(errs, c.err)
+	}
+	return u, errors.Join(errs...)
+}
+
+// chatted records a chat with partner, and forgets the oldest one if that makes
+// too many.
+func (u *user) chatted(partner string, c chatRef) {
+	u.chats[partner] = c
+	if len(u.chats) <= maxChats {
+		return
+	}
+	oldest := slices.MinFunc(slices.Collect(maps.Keys(u.chats)), func(a, b string) int {
+		return cmp.Or(cmp.Compare(u.chats[a].received, u.chats[b].received), cmp.Compare(a, b))
+	})
+	delete(u.chats, oldest)
+}
+
+// An alias is an AliasAccount: a name, under its hash, and who has it.
+type alias struct {
+	id        string
+	inbox     string // the name; empty until taken
+	address   string
+	timestamp int64
+}
+
+func (a *alias) object() signing.Object {
+	return signing.Object{
+		"id": a.id, "type": typeAlias, "hash": "", "inbox": a.inbox, "address": a.address, "timestamp": a.timestamp,
+	}
+}
+
+func decodeAlias(o signing.Object) (*alias, error) {
+	r := &record{members: o}
+	a := &alias{id: r.text("id"), inbox: r.text("inbox"), address: r.text("address"), timestamp: r.integer("timestamp")}
+	return a, r.err
+}
