@@ -1,0 +1,174 @@
+// Package api is the node's API: the routes of a Liberdus node, independent of
+// what carries them. HTTP requests and data channel messages go through the
+// same table to the same handlers, so both doors give the same status and the
+// same bytes.
+//
+//	data channel ── rpc.Request ──┐
+//	                              ├─► table ─► handler ─► Ledger
+//	HTTP ── method and path ──────┘
+//
+// What is not in the table is not found, by either door.
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/url"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/liberdus/liberdus/internal/ledger"
+	"github.com/liberdus/liberdus/internal/rpc"
+	"github.com/liberdus/liberdus/internal/signing"
+)
+
+// A Ledger is what the handlers put to and get from. A Shardus node has the
+// same calls under the names in the comments.
+type Ledger interface {
+	// Put offers a signed transaction (shardus.put).
+	Put(ctx context.Context, tx signing.Object) (ledger.Result, error)
+	// Account returns an account's canonical text, nil if there is none
+	// (the data of shardus.getLocalOrRemoteAccount).
+	Account(ctx context.Context, id string) (json.RawMessage, error)
+	// Receipt returns a transaction's receipt, nil if it is not known.
+	Receipt(ctx context.Context, txID string) (json.RawMessage, error)
+}
+
+var _ Ledger = (*ledger.Ledger)(nil)
+
+// An API answers requests for a node. Use [New].
+type API struct {
+	ledger   Ledger
+	nodeInfo func() signing.Object
+	log      *slog.Logger
+	routes   []route
+
+	// injecting bounds the bytes of the transactions in hand, by all doors:
+	// parsed, a hostile one takes about fifty times its size.
+	injecting *semaphore.Weighted
+}
+
+// maxInjecting is how many bytes of transactions are in hand at once.
+const maxInjecting = 8 << 20
+
+// New returns the API of a node. The function nodeInfo gives the members of
+// the node's GET /nodeInfo, which change as the node joins.
+func New(l Ledger, nodeInfo func() signing.Object, log *slog.Logger) *API {
+	a := &API{
+		ledger: l, nodeInfo: nodeInfo, log: log.With("part", "api"),
+		injecting: semaphore.NewWeighted(maxInjecting),
+	}
+	a.routes = []route{
+		{"POST", "inject", a.inject},
+		{"GET", "account/{id}", a.account},
+		{"GET", "transaction/{id}", a.transaction},
+		{"GET", "timestamp", a.timestamp},
+		{"GET", "nodeInfo", a.getNodeInfo},
+	}
+	return a
+}
+
+// A handler answers a request; param is what stood for the placeholder.
+type handler func(ctx context.Context, param string, r rpc.Request) (rpc.Response, error)
+
+type route struct {
+	method, pattern string
+	handle          handler
+}
+
+// match reports whether path, split into segments, is of the route, and what
+// stands for its placeholder.
+func (rt route) match(path []string) (param string, ok bool) {
+	pattern := strings.Split(rt.pattern, "/")
+	if len(pattern) != len(path) {
+		return "", false
+	}
+	for i, want := range pattern {
+		switch {
+		case strings.HasPrefix(want, "{") && path[i] != "":
+			param = path[i]
+		case want != path[i]:
+			return "", false
+		}
+	}
+	return param, true
+}
+
+// Handle answers one request.
+func (a *API) Handle(ctx context.Context, r rpc.Request) rpc.Response {
+	if err := rpc.CheckURL(r.URL); err != nil {
+		return rpc.Fault(rpc.BadRequest, err.Error())
+	}
+	path, err := segments(r.URL)
+	if err != nil {
+		return rpc.Fault(rpc.BadRequest, "url: "+err.Error())
+	}
+	for _, rt := range a.routes {
+		if rt.method != r.Method {
+			continue
+		}
+		if param, ok := rt.match(path); ok {
+			resp, err := rt.handle(ctx, param, r)
+			if err != nil {
+				return a.fault(ctx, r, err)
+			}
+			return resp
+		}
+	}
+	return rpc.Fault(rpc.NotFound, "no such path: "+r.Method+" /"+clip(strings.Join(path, "/"))+"; this node has "+a.known())
+}
+
+// fault turns an error of the ledger into what the caller sees.
+func (a *API) fault(ctx context.Context, r rpc.Request, err error) rpc.Response {
+	switch bad, ok := errors.AsType[*badRequest](err); {
+	case ok:
+		return rpc.Fault(rpc.BadRequest, bad.text)
+	case errors.Is(err, context.DeadlineExceeded), ctx.Err() != nil:
+		return rpc.Fault(rpc.Timeout, "the node did not finish in time")
+	}
+	a.log.Error("request failed", "method", r.Method, "type", r.Type(), "err", err)
+	return rpc.Fault(rpc.Unavailable, "the node's ledger is unavailable")
+}
+
+// known lists the routes for a caller who missed.
+func (a *API) known() string {
+	var names []string
+	for _, rt := range a.routes {
+		names = append(names, rt.method+" /"+rt.pattern)
+	}
+	return strings.Join(names, ", ")
+}
+
+// segments splits the path of an rpc url and undoes its percent escapes.
+func segments(target string) ([]string, error) {
+	path, _, _ := strings.Cut(target, "?") // no route takes a query
+	list := strings.Split(strings.TrimSuffix(path, "/"), "/")
+	for i, s := range list {
+		plain, err := url.PathUnescape(s)
+		if err != nil {
+			return nil, err
+		}
+		list[i] = plain
+	}
+	return list, nil
+}
+
+// clip makes what a stranger wrote fit for a sentence.
+func clip(s string) string {
+	s = strings.ToValidUTF8(s, "\ufffd")
+	if r := []rune(s); len(r) > 80 {
+		return string(r[:80]) + "…"
+	}
+	return s
+}
+
+// badRequest is an error of the caller's making.
+type badRequest struct{ text string }
+
+func (e *badRequest) Error() string { return e.text }
+
+func now() int64 { return time.Now().UnixMilli() }

@@ -1,0 +1,72 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/liberdus/liberdus/internal/rpc"
+)
+
+const (
+	maxBody     = 1 << 20          // bytes of a request's body
+	httpTimeout = 30 * time.Second // of one request, once it has been read
+)
+
+// ServeHTTP is the HTTP door: the same paths, statuses and bodies as over a
+// data channel. Any web page may call it (CORS *).
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Access-Control-Allow-Origin", "*")
+	if r.Method == http.MethodOptions {
+		h.Set("Access-Control-Allow-Methods", "GET,HEAD,PUT,PATCH,POST,DELETE")
+		if want := r.Header.Get("Access-Control-Request-Headers"); want != "" {
+			h.Set("Access-Control-Allow-Headers", want)
+		}
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		fault := rpc.Fault(rpc.BadRequest, "body: "+err.Error())
+		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+			fault = rpc.Fault(rpc.TooLarge, fmt.Sprintf("the body has more than %d bytes", maxBody))
+		}
+		write(w, fault)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), httpTimeout)
+	defer cancel()
+	method := r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	write(w, a.Handle(ctx, rpc.Request{URL: target(r.URL), Method: method, Body: body}))
+}
+
+// target is what a data channel's request has for its url.
+func target(u *url.URL) string {
+	path := strings.TrimPrefix(u.EscapedPath(), "/")
+	if u.RawQuery == "" && !u.ForceQuery {
+		return path
+	}
+	return path + "?" + u.RawQuery
+}
+
+func write(w http.ResponseWriter, resp rpc.Response) {
+	kind := resp.ContentType
+	if kind == "" {
+		kind = "application/json; charset=utf-8"
+	}
+	h := w.Header()
+	h.Set("Content-Type", kind)
+	h.Set("Content-Length", strconv.Itoa(len(resp.Body)))
+	w.WriteHeader(resp.Status)
+	w.Write(resp.Body) // a client that has gone needs no answer
+}

@@ -1,0 +1,120 @@
+package rpc
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+)
+
+// A Reply is what a node answered.
+type Reply struct {
+	Type        string
+	Status      int // 200 where the node, an old JavaScript one, sent none
+	Body        json.RawMessage
+	ContentType string // empty for JSON
+	Sender      string
+}
+
+// Run reads replies until the stream ends, then fails what is outstanding. It
+// returns the stream's error.
+func (c *Client) Run() error {
+	for {
+		msg, err := c.stream.Recv()
+		switch {
+		case err == nil:
+			c.settle(msg)
+		case c.TooLarge != nil && c.TooLarge(err):
+			c.dropped(err)
+		default:
+			c.end(err)
+			return err
+		}
+	}
+}
+
+// settle gives a reply to the request it answers. What answers none is dropped.
+func (c *Client) settle(msg []byte) {
+	var w struct { // all raw: no slip of a node may keep a caller waiting
+		ID, Type, Status, Body, ContentType, Sender json.RawMessage
+	}
+	if json.Unmarshal(msg, &w) != nil {
+		return
+	}
+	p := c.take(given(w.ID), stringOf(w.Type))
+	if p == nil {
+		return
+	}
+	status, err := statusFrom(given(w.Status))
+	if err != nil {
+		p.outcome <- outcome{err: err}
+		return
+	}
+	p.outcome <- outcome{reply: Reply{
+		Type: stringOf(w.Type), Status: status, Body: w.Body,
+		ContentType: stringOf(w.ContentType), Sender: stringOf(w.Sender),
+	}}
+}
+
+// take finds the call that a reply with this id (nil for none) and type
+// settles, and takes it off pending. It returns nil if there is none.
+func (c *Client) take(id json.RawMessage, kind string) *call {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i := slices.IndexFunc(c.pending, func(p *call) bool {
+		if id != nil || c.echoes {
+			return p.id == string(id)
+		}
+		return p.kind == kind || kind == "error"
+	})
+	if i < 0 {
+		return nil
+	}
+	p := c.pending[i]
+	c.pending = slices.Delete(c.pending, i, i+1)
+	c.echoes = c.echoes || id != nil
+	return p
+}
+
+// dropped fails the request whose reply was too large, if there is no doubt
+// which it was.
+func (c *Client) dropped(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.pending) == 1 {
+		c.pending[0].outcome <- outcome{err: fmt.Errorf("reply: %w", err)}
+		c.pending = nil
+	}
+}
+
+// end fails what is outstanding and all that follows.
+func (c *Client) end(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.err = err
+	for _, p := range c.pending {
+		p.outcome <- outcome{err: closed(err)}
+	}
+	c.pending = nil
+}
+
+// stringOf returns the string that raw is, or none.
+func stringOf(raw json.RawMessage) string {
+	var s string
+	if json.Unmarshal(raw, &s) != nil {
+		return ""
+	}
+	return s
+}
+
+func statusFrom(raw json.RawMessage) (int, error) {
+	if raw == nil {
+		return http.StatusOK, nil
+	}
+	var n int
+	if err := json.Unmarshal(raw, &n); err != nil || n < 100 || n > 599 {
+		return 0, errors.New("the node's reply has no usable status")
+	}
+	return n, nil
+}
