@@ -1,0 +1,120 @@
+package rtc
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/pion/webrtc/v3"
+)
+
+// accept begins to answer an offer, unless it is to be declined: a declined
+// offer gets no answer, which is all that the dialects know.
+func (p *Peer) accept(key connKey, offer signal) {
+	log := p.log.With("peer", clip(key.peer))
+	if err := p.acceptable(offer); err != nil {
+		log.Info("offer declined", "err", err)
+		return
+	}
+	if n := p.handshakes.Add(1); n > int64(p.cfg.MaxHandshakes) {
+		p.handshakes.Add(-1)
+		log.Warn("offer declined", "err", "too many handshakes at once", "limit", p.cfg.MaxHandshakes)
+		return
+	}
+	c := newConn(p, key)
+	c.offer = offer
+	if err := p.add(c); err != nil {
+		p.handshakes.Add(-1)
+		log.Warn("offer declined", "err", err)
+	}
+}
+
+// acceptable says why an offer cannot be answered.
+func (p *Peer) acceptable(offer signal) error {
+	switch {
+	case p.cfg.Serve == nil:
+		return errors.New("this peer accepts nobody")
+	case offer.dialect == DialectPeerJS && offer.serialization != serialJSON && offer.serialization != serialRaw:
+		return fmt.Errorf("serialization %q: this node speaks %q and %q", clip(offer.serialization), serialJSON, serialRaw)
+	}
+	return nil
+}
+
+// serve waits for the channel of c and runs the handler on it.
+func (p *Peer) serve(c *conn) {
+	var s *Session
+	select {
+	case s = <-c.ready:
+	case <-c.done:
+		select {
+		case s = <-c.ready: // open, and closed again before we looked
+		default:
+		}
+	}
+	p.handshakes.Add(-1)
+	if s == nil {
+		return
+	}
+	p.log.Info("peer connected", "peer", clip(c.key.peer), "conn", clip(c.key.id), "dialect", string(c.key.dialect))
+	p.cfg.Serve(c.ctx, s)
+	s.Close()
+	p.log.Info("peer disconnected", "peer", clip(c.key.peer), "conn", clip(c.key.id), "cause", s.Err())
+}
+
+// answerOffer applies c.offer and sends the answer. It also serves the offers
+// with which simple-peer renegotiates; deadline is nil then.
+func (c *conn) answerOffer(deadline <-chan time.Time) error {
+	remote, err := inspect(c.offer.sdp)
+	if err != nil {
+		return err
+	}
+	if c.pc == nil {
+		if err := c.open(); err != nil {
+			return err
+		}
+		c.pc.OnDataChannel(c.watch)
+	} else if remote.fingerprint != c.remote.fingerprint {
+		return fmt.Errorf("%w: another DTLS fingerprint than before", errDescription)
+	}
+	c.remote, c.caps = remote, c.offer.caps
+	if err := c.setRemote(webrtc.SDPTypeOffer, c.offer.sdp); err != nil {
+		return err
+	}
+	answer, err := c.pc.CreateAnswer(nil)
+	if err != nil {
+		return fmt.Errorf("answer: %w", err)
+	}
+	text, err := c.localDescription(answer, deadline)
+	if err != nil {
+		return err
+	}
+	s := signal{dialect: c.key.dialect, connID: c.key.id, kind: kindAnswer, sdp: text}
+	if err := c.sign(&s); err != nil {
+		return err
+	}
+	if err := c.p.send(c.ctx, c.key, s); err != nil {
+		return fmt.Errorf("answer: %w", err)
+	}
+	c.reach(HopSignalling, HopICE)
+	return nil
+}
+
+// sign adds the identity that binds both certificates to this connection.
+func (c *conn) sign(s *signal) error {
+	if c.p.cfg.Signer == nil {
+		return nil
+	}
+	own, err := inspect(s.sdp)
+	if err != nil {
+		return err
+	}
+	s.identity, err = c.p.cfg.Signer.SignIdentity(Claims{
+		ConnectionID:      c.key.id,
+		Fingerprint:       own.fingerprint,
+		RemoteFingerprint: c.remote.fingerprint,
+	})
+	if err != nil {
+		return fmt.Errorf("identity: %w", err)
+	}
+	return nil
+}

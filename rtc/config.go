@@ -1,0 +1,112 @@
+package rtc
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Claims are what an identity says: who answered, on which connection of which
+// network, and between which two DTLS certificates. Fingerprints are written
+// "sha-256 AB:CD:…".
+type Claims struct {
+	PeerID            string
+	ConnectionID      string
+	NetworkID         string
+	Fingerprint       string // of the answerer
+	RemoteFingerprint string // of the offerer, as the answerer saw it
+	Timestamp         int64  // unix milliseconds at the answerer
+}
+
+// A Signer makes the identity that goes into an ANSWER. It fills in the claims
+// that are its own to know: PeerID, NetworkID and Timestamp.
+type Signer interface {
+	SignIdentity(c Claims) (json.RawMessage, error)
+}
+
+// A Verifier opens the identity of an ANSWER. It returns what was claimed and
+// the public key that signed it, or an error if it is malformed or the
+// signature does not hold. Comparing the claims with the connection is done
+// here, in one place.
+type Verifier interface {
+	VerifyIdentity(identity json.RawMessage) (c Claims, owner string, err error)
+}
+
+// Config says what a Peer may do. The zero value of a limit is not "none":
+// start from [DefaultConfig].
+type Config struct {
+	// HandshakeTimeout bounds the time from an offer to an open data channel.
+	HandshakeTimeout time.Duration
+	// GatherWait is how long a description waits for host candidates, which
+	// take a millisecond. Those that come later are trickled.
+	GatherWait time.Duration
+	// SendTimeout is how long a message may wait for a peer that does not
+	// read before its session is closed.
+	SendTimeout time.Duration
+
+	MaxHandshakes      int // offers being answered at once
+	MaxSessions        int // connections in all
+	MaxSessionsPerPeer int // connections of one signalling id
+	MaxMessage         int // bytes of a received message; advertised in the SDP
+	MaxBuffered        int // bytes waiting in a session for its peer to read
+
+	// Loopback offers 127.0.0.1 as a candidate, for networks on one machine.
+	Loopback bool
+
+	// Signer signs the ANSWERs; nil sends none. Verifier opens those of
+	// others; without it no identity can be demanded.
+	Signer   Signer
+	Verifier Verifier
+
+	// Serve handles an accepted session until it returns, in a goroutine of
+	// its own. The context ends with the session. Without Serve every offer is declined.
+	Serve func(ctx context.Context, s *Session)
+}
+
+// DefaultConfig returns the limits documented in docs/protocol.md.
+func DefaultConfig() Config {
+	return Config{
+		HandshakeTimeout:   10 * time.Second,
+		GatherWait:         200 * time.Millisecond,
+		SendTimeout:        10 * time.Second,
+		MaxHandshakes:      128,
+		MaxSessions:        4096,
+		MaxSessionsPerPeer: 8,
+		MaxMessage:         256 << 10,
+		MaxBuffered:        1 << 20,
+	}
+}
+
+// Validate reports every bad setting.
+func (c Config) Validate() error {
+	var errs []error
+	for _, d := range []struct {
+		name string
+		v    time.Duration
+	}{{"handshake timeout", c.HandshakeTimeout}, {"send timeout", c.SendTimeout}} {
+		if d.v < 100*time.Millisecond {
+			errs = append(errs, fmt.Errorf("%s: %v is under 100ms", d.name, d.v))
+		}
+	}
+	if c.GatherWait < 0 {
+		errs = append(errs, fmt.Errorf("gather wait: %v is negative", c.GatherWait))
+	}
+	for _, n := range []struct {
+		name string
+		v    int
+		min  int
+	}{
+		{"handshakes", c.MaxHandshakes, 1},
+		{"sessions", c.MaxSessions, 1},
+		{"sessions per peer", c.MaxSessionsPerPeer, 1},
+		{"message size", c.MaxMessage, 1024},
+		{"buffered bytes", c.MaxBuffered, 64 << 10},
+	} {
+		if n.v < n.min {
+			errs = append(errs, fmt.Errorf("%s: %d is under %d", n.name, n.v, n.min))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,375 @@
+package rtc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/webrtc/v3"
+)
+
+const (
+	inboxSize     = 128 // messages waiting for one connection
+	maxCandidates = 64  // remote candidates of one connection
+	maxChannels   = 16  // channels beside the first that a peer may open
+)
+
+// inbound is what the signalling side hands to a connection.
+type inbound struct {
+	signal signal
+	absent bool // the server says that nobody holds the peer's id
+	lost   bool // the signalling connection ended
+}
+
+// opened is the first data channel, or a further one.
+type opened struct{ dc *webrtc.DataChannel }
+
+// conn is one WebRTC connection, from its offer to its end.
+type conn struct {
+	// Fixed after newConn.
+	p      *Peer
+	key    connKey
+	log    *slog.Logger
+	target Target // of a dial
+	offer  signal // of an accept
+	dials  bool
+	ctx    context.Context // ends with the connection; its cause says why
+	cancel context.CancelCauseFunc
+	inbox  chan inbound
+	ready  chan *Session // gets the session once; buffered
+	done   chan struct{} // closed when nothing of it is left
+
+	phase   atomic.Value            // Hop
+	channel atomic.Pointer[Session] // the session, once it is open
+
+	// Handed over by pion's callbacks to run.
+	candidates chan *webrtc.ICECandidate
+	states     chan webrtc.ICEConnectionState
+	encrypted  chan struct{} // DTLS is up
+	channels   chan opened
+
+	// Owned by run.
+	pc        *webrtc.PeerConnection
+	early     []candidate // remote, until the remote description is set
+	described bool        // the remote description is set
+	seen      int         // remote candidates
+	extra     int         // further channels
+	inlined   string      // own description as it was sent
+	answered  bool        // a dial has its answer
+	remote    facts
+	caps      []string
+	proven    string // public key that the identity proved
+	skew      time.Duration
+	session   *Session // nil until the channel is open
+}
+
+func newConn(p *Peer, key connKey) *conn {
+	ctx, cancel := context.WithCancelCause(p.ctx)
+	c := &conn{
+		p: p, key: key, ctx: ctx, cancel: cancel,
+		log:        p.log.With("peer", clip(key.peer), "conn", clip(key.id)),
+		inbox:      make(chan inbound, inboxSize),
+		ready:      make(chan *Session, 1),
+		done:       make(chan struct{}),
+		candidates: make(chan *webrtc.ICECandidate, maxCandidates),
+		states:     make(chan webrtc.ICEConnectionState, 16),
+		encrypted:  make(chan struct{}, 1),
+		channels:   make(chan opened, 1),
+	}
+	c.phase.Store(HopSignalling)
+	return c
+}
+
+// reach notes that the connection has come from one hop to the next.
+func (c *conn) reach(from, to Hop) {
+	if c.phase.CompareAndSwap(from, to) && c.target.Progress != nil {
+		c.target.Progress(to)
+	}
+}
+
+// deliver queues a message from the signalling side. A peer that floods its
+// connection loses it.
+func (c *conn) deliver(in inbound) {
+	select {
+	case c.inbox <- in:
+	default:
+		c.cancel(c.fail(errors.New("too many signalling messages at once")))
+	}
+}
+
+// fail wraps err with the hop the connection has reached.
+func (c *conn) fail(err error) error {
+	var e *Error
+	if errors.As(err, &e) {
+		return err
+	}
+	return &Error{Peer: c.key.peer, Hop: c.phase.Load().(Hop), Err: err}
+}
+
+// run owns the connection. When it returns nothing of it is running.
+func (c *conn) run() {
+	defer close(c.done)
+	defer c.p.forget(c)
+	err := c.negotiate()
+	if err == nil {
+		c.live()
+	} else {
+		c.cancel(c.fail(err))
+		c.log.Debug("connection failed", "err", context.Cause(c.ctx))
+	}
+	if c.pc != nil {
+		if err := c.pc.GracefulClose(); err != nil {
+			c.log.Debug("close", "err", err)
+		}
+	}
+}
+
+// open makes the pion connection and hooks its callbacks up. Each callback
+// only hands over to run, and gives up when the connection ends.
+func (c *conn) open() error {
+	cert, err := c.p.certificate()
+	if err != nil {
+		return err
+	}
+	c.pc, err = c.p.api.NewPeerConnection(webrtc.Configuration{Certificates: []webrtc.Certificate{cert}})
+	if err != nil {
+		return fmt.Errorf("new connection: %w", err)
+	}
+	c.pc.OnICECandidate(func(cand *webrtc.ICECandidate) { hand(c.ctx, c.candidates, cand) })
+	c.pc.OnICEConnectionStateChange(func(s webrtc.ICEConnectionState) { hand(c.ctx, c.states, s) })
+	c.pc.SCTP().Transport().OnStateChange(func(s webrtc.DTLSTransportState) {
+		if s == webrtc.DTLSTransportStateConnected {
+			hand(c.ctx, c.encrypted, struct{}{})
+		}
+	})
+	return nil
+}
+
+// watch hands dc over when it opens.
+func (c *conn) watch(dc *webrtc.DataChannel) {
+	dc.OnOpen(func() { hand(c.ctx, c.channels, opened{dc}) })
+}
+
+// hand gives v to the goroutine that owns the connection of ctx.
+func hand[T any](ctx context.Context, to chan<- T, v T) {
+	select {
+	case to <- v:
+	case <-ctx.Done():
+	}
+}
+
+// negotiate brings the connection from its offer to an open channel.
+func (c *conn) negotiate() error {
+	timeout := time.NewTimer(c.p.cfg.HandshakeTimeout)
+	defer timeout.Stop()
+	start := c.answerOffer
+	if c.dials {
+		start = c.sendOffer
+	}
+	if err := start(timeout.C); err != nil {
+		return err
+	}
+	for c.session == nil {
+		select {
+		case <-c.ctx.Done():
+			return context.Cause(c.ctx)
+		case <-timeout.C:
+			if c.dials && !c.answered {
+				return ErrNoAnswer
+			}
+			return fmt.Errorf("%w: %v passed", ErrTimeout, c.p.cfg.HandshakeTimeout)
+		case in := <-c.inbox:
+			if err := c.handle(in); err != nil {
+				return err
+			}
+		case cand := <-c.candidates:
+			c.sendCandidate(cand)
+		case s := <-c.states:
+			if err := c.stateChanged(s); err != nil {
+				return err
+			}
+		case <-c.encrypted:
+			c.reach(HopICE, HopDTLS) // its own event may be behind
+			c.reach(HopDTLS, HopChannel)
+		case ch := <-c.channels:
+			if err := c.channelOpen(ch.dc); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// live waits for the end of an open connection, serving what still arrives
+// from the signalling side.
+func (c *conn) live() {
+	for {
+		var err error
+		select {
+		case <-c.ctx.Done():
+			return
+		case in := <-c.inbox:
+			if !in.absent && !in.lost { // neither says anything about an open channel
+				err = c.handle(in)
+			}
+		case cand := <-c.candidates:
+			c.sendCandidate(cand)
+		case s := <-c.states:
+			err = c.stateChanged(s)
+		case <-c.encrypted:
+		case ch := <-c.channels:
+			err = c.extraChannel(ch.dc)
+		}
+		if err != nil {
+			c.cancel(c.fail(err))
+		}
+	}
+}
+
+func (c *conn) handle(in inbound) error {
+	switch {
+	case in.absent && c.dials && !c.answered:
+		return ErrPeerAbsent
+	case in.lost && c.dials && !c.answered:
+		return errors.New("the signalling connection ended before the peer answered")
+	case in.absent, in.lost:
+		return nil
+	case in.signal.kind == kindCandidate:
+		return c.remoteCandidate(in.signal.candidate)
+	case in.signal.kind == kindAnswer && c.dials && !c.answered:
+		return c.applyAnswer(in.signal)
+	case in.signal.kind == kindOffer && !c.dials && c.pc.SignalingState() == webrtc.SignalingStateStable:
+		c.offer = in.signal // simple-peer renegotiates under the same id
+		return c.answerOffer(nil)
+	}
+	return nil // a second answer, or an offer in the wrong state
+}
+
+// stateChanged follows ICE.
+func (c *conn) stateChanged(s webrtc.ICEConnectionState) error {
+	c.log.Debug("ice", "state", s.String())
+	switch s {
+	case webrtc.ICEConnectionStateConnected:
+		c.reach(HopICE, HopDTLS)
+	case webrtc.ICEConnectionStateFailed:
+		if c.session != nil {
+			return errors.New("the peer fell silent")
+		}
+		return errors.New("no path to the peer: no pair of candidates works (is UDP blocked?)")
+	}
+	return nil
+}
+
+// remoteCandidate applies a candidate, or keeps it until the description that
+// pion wants first. One that cannot be used is the peer's loss, not an error.
+func (c *conn) remoteCandidate(cand candidate) error {
+	if c.seen++; c.seen > maxCandidates {
+		return nil
+	}
+	if !c.described {
+		c.early = append(c.early, cand)
+		return nil
+	}
+	if cand.Candidate == "" { // end of candidates
+		return nil
+	}
+	err := c.pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: cand.Candidate, SDPMid: cand.SDPMid, SDPMLineIndex: cand.SDPMLineIndex})
+	if err != nil {
+		c.log.Debug("candidate ignored", "err", err)
+	}
+	return nil
+}
+
+// setRemote applies a description and the candidates that waited for it.
+func (c *conn) setRemote(kind webrtc.SDPType, sdp string) error {
+	if err := c.pc.SetRemoteDescription(webrtc.SessionDescription{Type: kind, SDP: sdp}); err != nil {
+		return fmt.Errorf("%w: %w", errDescription, err)
+	}
+	c.described = true
+	early := c.early
+	c.early = nil
+	for _, cand := range early {
+		c.seen--
+		if err := c.remoteCandidate(cand); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// localDescription sets desc and returns it with the candidates found within
+// GatherWait: host candidates in the description spare the peer a second,
+// which it would otherwise wait for a better pair than the one it can see.
+func (c *conn) localDescription(desc webrtc.SessionDescription, deadline <-chan time.Time) (string, error) {
+	gathered := webrtc.GatheringCompletePromise(c.pc)
+	if err := c.pc.SetLocalDescription(desc); err != nil {
+		return "", fmt.Errorf("local description: %w", err)
+	}
+	wait := time.NewTimer(c.p.cfg.GatherWait)
+	defer wait.Stop()
+	select {
+	case <-gathered:
+	case <-wait.C:
+	case <-deadline:
+		return "", ErrTimeout
+	case <-c.ctx.Done():
+		return "", context.Cause(c.ctx)
+	}
+	c.inlined = withMaxMessage(c.pc.LocalDescription().SDP, c.p.cfg.MaxMessage)
+	return c.inlined, nil
+}
+
+// sendCandidate trickles a candidate of ours that the description did not
+// carry. PeerJS loses one that comes before the answer: run takes candidates
+// from their queue only after the description is out.
+func (c *conn) sendCandidate(cand *webrtc.ICECandidate) {
+	if cand == nil || strings.Contains(c.inlined, cand.ToJSON().Candidate) {
+		return
+	}
+	err := c.p.send(c.ctx, c.key, signal{
+		dialect: c.key.dialect, connID: c.key.id, kind: kindCandidate,
+		candidate: candidate{Candidate: cand.ToJSON().Candidate, SDPMid: new("0"), SDPMLineIndex: new(uint16(0))},
+	})
+	if err != nil {
+		c.log.Debug("candidate not sent", "err", err)
+	}
+}
+
+// channelOpen makes the session of the first channel.
+func (c *conn) channelOpen(dc *webrtc.DataChannel) error {
+	raw, err := dc.Detach()
+	if err != nil {
+		return fmt.Errorf("data channel: %w", err)
+	}
+	s, err := newSession(c, raw)
+	if err != nil {
+		return err
+	}
+	c.phase.Store(HopChannel)
+	c.session = s
+	c.channel.Store(s)
+	c.ready <- s
+	return nil
+}
+
+// stopReading ends the reading side of an open session, and a connection that
+// has none yet.
+func (c *conn) stopReading() {
+	if s := c.channel.Load(); s != nil {
+		s.stopReading()
+	} else {
+		c.cancel(ErrClosed)
+	}
+}
+
+// extraChannel closes a channel beside the first.
+func (c *conn) extraChannel(dc *webrtc.DataChannel) error {
+	if c.extra++; c.extra > maxChannels {
+		return fmt.Errorf("the peer opened %d data channels", c.extra+1)
+	}
+	return dc.Close()
+}

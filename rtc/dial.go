@@ -1,0 +1,128 @@
+package rtc
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/pion/webrtc/v3"
+)
+
+// A Target is whom to dial and what it must prove.
+type Target struct {
+	Server string // as named to [Peer.Attach]
+	PeerID string
+	// PublicKey must have signed the identity in the ANSWER. Empty dials
+	// unproven: whoever holds the peer id, or the signalling server, may be
+	// at the other end.
+	PublicKey string
+	// NetworkID must be the one in the identity; empty takes any.
+	NetworkID string
+	// Progress, if set, is told each hop as the connection reaches it, by the
+	// goroutine that owns the connection. It must not block.
+	Progress func(Hop)
+}
+
+// Dial opens a session with target. It returns when the data channel is open,
+// or an *Error that names the hop at which it ended. Dial needs a [Link.Run]
+// in progress.
+func (p *Peer) Dial(ctx context.Context, target Target) (*Session, error) {
+	if target.PublicKey != "" && p.cfg.Verifier == nil {
+		return nil, errors.New("rtc: a key is demanded but there is no Verifier")
+	}
+	id := make([]byte, 16) // fresh, so that an old identity is of no use
+	rand.Read(id)
+	c := newConn(p, connKey{target.Server, target.PeerID, DialectSimplePeer, hex.EncodeToString(id)})
+	c.target, c.dials = target, true
+	if err := p.add(c); err != nil {
+		return nil, c.fail(err)
+	}
+	select {
+	case s := <-c.ready:
+		return s, nil
+	case <-c.done:
+		select {
+		case s := <-c.ready: // open, and closed again before we looked
+			return s, nil
+		default:
+			return nil, context.Cause(c.ctx)
+		}
+	case <-ctx.Done():
+		err := c.fail(fmt.Errorf("%w: %w", ErrTimeout, context.Cause(ctx)))
+		c.cancel(err)
+		<-c.done
+		return nil, err
+	}
+}
+
+// sendOffer starts a dial.
+func (c *conn) sendOffer(deadline <-chan time.Time) error {
+	if err := c.open(); err != nil {
+		return err
+	}
+	dc, err := c.pc.CreateDataChannel("liberdus", nil) // ordered, reliable
+	if err != nil {
+		return fmt.Errorf("data channel: %w", err)
+	}
+	c.watch(dc)
+	offer, err := c.pc.CreateOffer(nil)
+	if err != nil {
+		return fmt.Errorf("offer: %w", err)
+	}
+	text, err := c.localDescription(offer, deadline)
+	if err != nil {
+		return err
+	}
+	return c.p.send(c.ctx, c.key, signal{
+		dialect: c.key.dialect, connID: c.key.id, kind: kindOffer, sdp: text,
+	})
+}
+
+// applyAnswer checks who answered, and only then lets pion connect to it.
+func (c *conn) applyAnswer(s signal) error {
+	remote, err := inspect(s.sdp)
+	if err != nil {
+		return err
+	}
+	if c.target.PublicKey != "" {
+		if err := c.checkIdentity(s, remote.fingerprint); err != nil {
+			return fmt.Errorf("%w: %w", ErrIdentity, err)
+		}
+		c.proven = c.target.PublicKey
+	}
+	c.remote, c.caps, c.answered = remote, s.caps, true
+	c.reach(HopSignalling, HopICE)
+	return c.setRemote(webrtc.SDPTypeAnswer, s.sdp)
+}
+
+// checkIdentity holds the identity of an answer against this connection.
+func (c *conn) checkIdentity(s signal, fingerprint string) error {
+	if s.identity == nil {
+		return errors.New("the answer carries no identity")
+	}
+	claims, owner, err := c.p.cfg.Verifier.VerifyIdentity(s.identity)
+	if err != nil {
+		return err
+	}
+	own, err := inspect(c.pc.LocalDescription().SDP)
+	if err != nil {
+		return err
+	}
+	for _, check := range []struct{ what, got, want string }{
+		{"signing key", owner, c.target.PublicKey},
+		{"peer id", claims.PeerID, c.target.PeerID},
+		{"connection", claims.ConnectionID, c.key.id},
+		{"fingerprint", claims.Fingerprint, fingerprint},
+		{"remote fingerprint", claims.RemoteFingerprint, own.fingerprint},
+		{"network", claims.NetworkID, c.target.NetworkID},
+	} {
+		if check.got != check.want && (check.what != "network" || check.want != "") {
+			return fmt.Errorf("%s is %q, want %q", check.what, clip(check.got), check.want)
+		}
+	}
+	c.skew = time.Duration(claims.Timestamp-time.Now().UnixMilli()) * time.Millisecond
+	return nil
+}

@@ -1,0 +1,40 @@
+package rtc
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/pion/logging"
+)
+
+// pionLog hands pion's logging to slog at debug level: most of its warnings
+// can be caused by a stranger's packet, and must not flood an operator's log.
+type pionLog struct{ log *slog.Logger }
+
+var _ logging.LoggerFactory = pionLog{}
+
+func (f pionLog) NewLogger(scope string) logging.LeveledLogger {
+	return pionScope{f.log.With("scope", scope)}
+}
+
+type pionScope struct{ log *slog.Logger }
+
+func (p pionScope) put(level, msg string) { p.log.Debug("pion", "level", level, "msg", msg) }
+
+func (p pionScope) putf(level, format string, args []any) {
+	if p.log.Enabled(context.Background(), slog.LevelDebug) {
+		p.put(level, fmt.Sprintf(format, args...))
+	}
+}
+
+func (p pionScope) Trace(string)                      {}
+func (p pionScope) Tracef(string, ...any)             {}
+func (p pionScope) Debug(string)                      {}
+func (p pionScope) Debugf(string, ...any)             {}
+func (p pionScope) Info(msg string)                   { p.put("info", msg) }
+func (p pionScope) Infof(format string, args ...any)  { p.putf("info", format, args) }
+func (p pionScope) Warn(msg string)                   { p.put("warn", msg) }
+func (p pionScope) Warnf(format string, args ...any)  { p.putf("warn", format, args) }
+func (p pionScope) Error(msg string)                  { p.put("error", msg) }
+func (p pionScope) Errorf(format string, args ...any) { p.putf("error", format, args) }

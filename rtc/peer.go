@@ -1,0 +1,397 @@
+package rtc
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/ice/v2"
+	"github.com/pion/interceptor"
+	"github.com/pion/webrtc/v3"
+
+	"github.com/liberdus/liberdus/signaling"
+)
+
+// A Signaller is a connection to a PeerJS server; *signaling.Client is one.
+type Signaller interface {
+	Send(ctx context.Context, m signaling.Message) error
+	Messages() <-chan signaling.Message // closed when the connection has ended
+}
+
+var _ Signaller = (*signaling.Client)(nil)
+
+// connKey tells connections apart: two peers may use the same connection id,
+// and two servers the same peer id.
+type connKey struct {
+	server  string
+	peer    string
+	dialect Dialect
+	id      string
+}
+
+// A Peer dials and accepts sessions over its signalling connections, one to
+// each server at a time. Use [New], then [Peer.Attach] for each signalling
+// connection, then [Peer.Shutdown] or [Peer.Close].
+type Peer struct {
+	// Fixed after New.
+	cfg  Config
+	log  *slog.Logger
+	api  *webrtc.API
+	ctx  context.Context // ends with Close
+	stop context.CancelCauseFunc
+
+	wg sync.WaitGroup // every connection and every Serve
+
+	handshakes atomic.Int64 // offers being answered
+
+	mu      sync.Mutex
+	closed  bool
+	conns   map[connKey]*conn
+	perPeer map[string]int // connections by signalling id
+	early   earlyCandidates
+	sigs    map[string]Signaller // by server, while there is a connection to it
+	cert    *webrtc.Certificate
+}
+
+// handshakeRetry is after how long a lost DTLS flight is sent again. Pion's
+// default is a second, which is then how long a user waits.
+const handshakeRetry = 250 * time.Millisecond
+
+// certLife is how long one DTLS certificate serves new connections. Pion
+// makes them valid for a month.
+const certLife = 7 * 24 * time.Hour
+
+// New returns a Peer. It starts nothing.
+func New(cfg Config, log *slog.Logger) (*Peer, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("rtc: %w", err)
+	}
+	ctx, stop := context.WithCancelCause(context.Background())
+	p := &Peer{
+		cfg: cfg, log: log, ctx: ctx, stop: stop,
+		conns:   make(map[connKey]*conn),
+		perPeer: make(map[string]int),
+		early:   make(earlyCandidates),
+		sigs:    make(map[string]Signaller),
+	}
+	p.api = webrtc.NewAPI(
+		webrtc.WithSettingEngine(p.settings()),
+		webrtc.WithMediaEngine(&webrtc.MediaEngine{}),           // no codecs:
+		webrtc.WithInterceptorRegistry(&interceptor.Registry{}), // data channels only
+	)
+	return p, nil
+}
+
+func (p *Peer) settings() webrtc.SettingEngine {
+	var s webrtc.SettingEngine
+	s.LoggerFactory = pionLog{p.log.With("part", "pion")}
+	s.DetachDataChannels()
+	s.DisableMediaEngineCopy(true)
+	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
+	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	s.SetIncludeLoopbackCandidate(p.cfg.Loopback)
+	s.SetSCTPMaxReceiveBufferSize(receiveBuffer)
+	// A peer that vanishes is noticed after 12 s of silence.
+	s.SetICETimeouts(5*time.Second, 7*time.Second, 2*time.Second)
+	// The first checks often overtake the candidates they belong to; waiting a
+	// second for a better pair than the one that works helps nobody here.
+	s.SetPrflxAcceptanceMinWait(0)
+	// The offerer nominates, so its answerer is connected half a round trip
+	// before it. Whoever is connected last must speak first: pion drops a
+	// ClientHello that comes before its own side is connected.
+	if err := s.SetAnsweringDTLSRole(webrtc.DTLSRoleServer); err != nil {
+		panic(err) // only other roles are refused
+	}
+	s.SetDTLSRetransmissionInterval(handshakeRetry)
+	s.SetDTLSConnectContextMaker(func() (context.Context, func()) {
+		return context.WithTimeout(p.ctx, p.cfg.HandshakeTimeout)
+	})
+	return s
+}
+
+// A Link is a signalling connection in the use of a Peer.
+type Link struct {
+	p      *Peer
+	server string
+	sig    Signaller
+}
+
+// Attach makes sig the connection to the named server: from now on offers and
+// answers are sent over it. What arrives is read by [Link.Run].
+func (p *Peer) Attach(server string, sig Signaller) (*Link, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, ErrClosed
+	}
+	p.sigs[server] = sig
+	return &Link{p: p, server: server, sig: sig}, nil
+}
+
+// Run reads the connection until it or ctx ends, answering offers and passing
+// answers and candidates on. Sessions outlive it: attach the next connection
+// to that server. Dials still waiting for an answer fail when it returns.
+func (l *Link) Run(ctx context.Context) error {
+	defer l.p.detach(l.server, l.sig)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-l.p.ctx.Done():
+			return ErrClosed
+		case m, ok := <-l.sig.Messages():
+			if !ok {
+				return errors.New("the signalling connection ended")
+			}
+			l.p.handle(l.server, m)
+		}
+	}
+}
+
+// detach forgets sig and fails the dials that were waiting for it.
+func (p *Peer) detach(server string, sig Signaller) {
+	p.mu.Lock()
+	current := p.sigs[server] == sig
+	if current {
+		delete(p.sigs, server)
+	}
+	p.mu.Unlock()
+	if current {
+		p.tell(inbound{lost: true}, func(k connKey) bool { return k.server == server })
+	}
+}
+
+// tell delivers in to the connections that match. Those that do not wait for
+// an answer take no notice.
+func (p *Peer) tell(in inbound, match func(connKey) bool) {
+	p.mu.Lock()
+	var told []*conn
+	for key, c := range p.conns {
+		if match(key) {
+			told = append(told, c)
+		}
+	}
+	p.mu.Unlock()
+	for _, c := range told {
+		c.deliver(in)
+	}
+}
+
+// handle routes one message. It never blocks: each connection has its inbox.
+func (p *Peer) handle(server string, m signaling.Message) {
+	switch m.Type {
+	case signaling.TypeOffer, signaling.TypeAnswer, signaling.TypeCandidate:
+	case signaling.TypeExpire, signaling.TypeLeave:
+		// The server does not say which connection it means.
+		p.tell(inbound{absent: true}, func(k connKey) bool { return k.server == server && k.peer == m.Src })
+		return
+	default:
+		return
+	}
+	s, err := decodeSignal(m.Payload)
+	if err != nil {
+		p.log.Debug("signal ignored", "peer", clip(m.Src), "type", m.Type, "err", err)
+		return
+	}
+	key := connKey{server, m.Src, s.dialect, s.connID}
+	p.mu.Lock()
+	c := p.conns[key]
+	switch {
+	case p.closed:
+		p.mu.Unlock()
+		return
+	case c == nil && s.kind == kindCandidate:
+		if p.cfg.Serve != nil {
+			p.early.put(key, s.candidate, time.Now())
+		}
+		p.mu.Unlock()
+		return
+	case c == nil && s.kind == kindAnswer:
+		p.mu.Unlock()
+		return
+	}
+	p.mu.Unlock()
+
+	if s.kind == kindOffer && (c == nil || s.dialect == DialectPeerJS) {
+		if c != nil { // PeerJS never renegotiates: the connection starts anew
+			p.forget(c)
+			c.cancel(ErrClosed)
+		}
+		p.accept(key, s)
+		return
+	}
+	c.deliver(inbound{signal: s})
+}
+
+// add registers c unless a limit is reached.
+func (p *Peer) add(c *conn) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.closed:
+		return ErrClosed
+	case len(p.conns) >= p.cfg.MaxSessions:
+		return fmt.Errorf("%d sessions are open, the limit", len(p.conns))
+	case p.perPeer[c.key.peer] >= p.cfg.MaxSessionsPerPeer:
+		return fmt.Errorf("%d sessions of this peer are open, the limit", p.perPeer[c.key.peer])
+	case p.conns[c.key] != nil:
+		return errors.New("this connection id is in use")
+	}
+	p.conns[c.key] = c
+	p.perPeer[c.key.peer]++
+	c.early = p.early.take(c.key)
+	p.wg.Go(c.run)
+	if !c.dials {
+		p.wg.Go(func() { p.serve(c) })
+	}
+	return nil
+}
+
+// forget removes c, and not a connection that has taken its key since.
+func (p *Peer) forget(c *conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.conns[c.key] != c {
+		return
+	}
+	delete(p.conns, c.key)
+	if p.perPeer[c.key.peer]--; p.perPeer[c.key.peer] == 0 {
+		delete(p.perPeer, c.key.peer)
+	}
+}
+
+// send writes a signal for the connection of key over the signalling
+// connection of the moment.
+func (p *Peer) send(ctx context.Context, key connKey, s signal) error {
+	p.mu.Lock()
+	sig := p.sigs[key.server]
+	p.mu.Unlock()
+	if sig == nil {
+		return errors.New("there is no signalling connection")
+	}
+	m, err := s.encode(key.peer)
+	if err != nil {
+		return err
+	}
+	return sig.Send(ctx, m)
+}
+
+// Connections returns the number of connections, those still in their
+// handshake included.
+func (p *Peer) Connections() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.conns)
+}
+
+// Shutdown refuses new connections, stops reading from the sessions, and waits
+// for their handlers to finish what is in hand. What is left when ctx ends is
+// closed. It returns when nothing of the Peer is running.
+func (p *Peer) Shutdown(ctx context.Context) {
+	p.mu.Lock()
+	p.closed = true
+	var conns []*conn
+	for _, c := range p.conns {
+		conns = append(conns, c)
+	}
+	p.mu.Unlock()
+	for _, c := range conns {
+		c.stopReading()
+	}
+	idle := make(chan struct{})
+	go func() { // ends with the wait below
+		p.wg.Wait()
+		close(idle)
+	}()
+	select {
+	case <-idle:
+	case <-ctx.Done():
+	}
+	p.Close()
+	<-idle
+}
+
+// Close closes every session at once, waits for their handlers, and refuses more.
+func (p *Peer) Close() {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	p.stop(ErrClosed)
+	p.wg.Wait()
+}
+
+// certificate returns the DTLS certificate for a new connection. One serves
+// many connections: making it is the dearest part of a handshake.
+func (p *Peer) certificate() (webrtc.Certificate, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	const issued = 30 * 24 * time.Hour
+	if p.cert != nil && time.Until(p.cert.Expires()) > issued-certLife {
+		return *p.cert, nil
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader) // the curve every browser takes
+	if err != nil {
+		return webrtc.Certificate{}, fmt.Errorf("certificate key: %w", err)
+	}
+	cert, err := webrtc.GenerateCertificate(key)
+	if err != nil {
+		return webrtc.Certificate{}, fmt.Errorf("certificate: %w", err)
+	}
+	p.cert = cert
+	return *cert, nil
+}
+
+// earlyCandidates holds candidates that arrived before their offer.
+type earlyCandidates map[connKey]*earlyEntry
+
+type earlyEntry struct {
+	at   time.Time
+	list []candidate
+}
+
+const (
+	earlyKeys  = 256              // connections with early candidates
+	earlyEach  = 32               // candidates of one
+	earlyLimit = 10 * time.Second // after which they are dropped
+)
+
+func (e earlyCandidates) put(key connKey, c candidate, now time.Time) {
+	entry := e[key]
+	if entry == nil {
+		if len(e) >= earlyKeys {
+			e.sweep(now)
+		}
+		if len(e) >= earlyKeys {
+			return
+		}
+		entry = &earlyEntry{at: now}
+		e[key] = entry
+	}
+	if len(entry.list) < earlyEach {
+		entry.list = append(entry.list, c)
+	}
+}
+
+func (e earlyCandidates) sweep(now time.Time) {
+	for key, entry := range e {
+		if now.Sub(entry.at) > earlyLimit {
+			delete(e, key)
+		}
+	}
+}
+
+func (e earlyCandidates) take(key connKey) []candidate {
+	entry := e[key]
+	if entry == nil {
+		return nil
+	}
+	delete(e, key)
+	return entry.list
+}

@@ -1,0 +1,102 @@
+package rtc
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// peerMaxMessage is what a peer takes that says nothing about it
+// (RFC 8841 section 6.1 says 64K; browsers refuse the last byte of it).
+const peerMaxMessage = 65535
+
+var errDescription = errors.New("unusable description")
+
+// facts are what we read from a remote description before pion sees it.
+type facts struct {
+	fingerprint string // "sha-256 AB:CD:…", the only distinct one
+	maxMessage  int    // bytes the peer takes in one message
+}
+
+// inspect checks that text describes exactly one data channel association
+// with exactly one certificate, and returns what we need of it.
+//
+// Everything else is refused here: pion would set up transceivers for media
+// that no role uses, and a second fingerprint could be one the identity does
+// not name.
+func inspect(text string) (facts, error) {
+	f := facts{maxMessage: peerMaxMessage}
+	media := 0
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\r\n")
+		switch key, value, _ := strings.Cut(line, ":"); {
+		case strings.HasPrefix(line, "m="):
+			media++
+			if !strings.HasPrefix(line, "m=application ") || !strings.Contains(line, "webrtc-datachannel") {
+				return f, fmt.Errorf("%w: media section %q", errDescription, clip(line))
+			}
+		case strings.EqualFold(key, "a=fingerprint"):
+			fp, err := normalFingerprint(value)
+			if err != nil {
+				return f, err
+			}
+			if f.fingerprint != "" && f.fingerprint != fp {
+				return f, fmt.Errorf("%w: more than one DTLS fingerprint", errDescription)
+			}
+			f.fingerprint = fp
+		case key == "a=max-message-size":
+			n, err := strconv.ParseUint(strings.TrimSpace(value), 10, 32)
+			if err != nil {
+				return f, fmt.Errorf("%w: max-message-size %q", errDescription, clip(value))
+			}
+			f.maxMessage = clampMessage(n)
+		}
+	}
+	switch {
+	case media != 1:
+		return f, fmt.Errorf("%w: %d media sections, want one data channel section", errDescription, media)
+	case f.fingerprint == "":
+		return f, fmt.Errorf("%w: no DTLS fingerprint", errDescription)
+	}
+	return f, nil
+}
+
+// clampMessage turns an advertised maximum into one that pion can send; 0
+// means "any size" (RFC 8841).
+func clampMessage(n uint64) int {
+	if n == 0 || n > sctpMaxMessage {
+		return sctpMaxMessage
+	}
+	return int(n)
+}
+
+// normalFingerprint returns value as "sha-256 AB:CD:…".
+func normalFingerprint(value string) (string, error) {
+	alg, sum, ok := strings.Cut(strings.TrimSpace(value), " ")
+	if !ok || !strings.EqualFold(alg, "sha-256") {
+		return "", fmt.Errorf("%w: fingerprint %q is not of sha-256", errDescription, clip(value))
+	}
+	sum = strings.ToUpper(strings.TrimSpace(sum))
+	if len(sum) != 32*3-1 {
+		return "", fmt.Errorf("%w: fingerprint %q", errDescription, clip(value))
+	}
+	for i, c := range []byte(sum) {
+		if isSep := i%3 == 2; isSep != (c == ':') || !isSep && !strings.ContainsRune("0123456789ABCDEF", rune(c)) {
+			return "", fmt.Errorf("%w: fingerprint %q", errDescription, clip(value))
+		}
+	}
+	return "sha-256 " + sum, nil
+}
+
+// withMaxMessage adds what we take in one message to our own description:
+// pion v3 says nothing, which peers read as 64 KiB.
+func withMaxMessage(text string, n int) string {
+	if strings.Contains(text, "a=max-message-size:") {
+		return text
+	}
+	if !strings.HasSuffix(text, "\r\n") {
+		text += "\r\n"
+	}
+	return text + "a=max-message-size:" + strconv.Itoa(n) + "\r\n"
+}
