@@ -1,0 +1,218 @@
+// Package config holds the settings of the roles: what a TOML file, the
+// environment and the flags say, over the defaults, checked before anything
+// starts.
+//
+// A file has the tables [archiver], [consensor] and [client]; a key is the
+// name of the flag with "_" for "-". Unknown keys are refused, by file and
+// line.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// An Archiver is the table [archiver].
+type Archiver struct {
+	Listen          []string `toml:"listen"`
+	NodeListen      string   `toml:"node_listen"` // empty: no listener for nodes
+	Data            string   `toml:"data"`
+	PublicURL       string   `toml:"public_url"`
+	NetworkID       string   `toml:"network_id"`
+	AllowNode       []string `toml:"allow_node"`
+	LimitExempt     []string `toml:"limit_exempt"`
+	ConcurrentLimit int      `toml:"concurrent_limit"`
+	AllowDiscovery  bool     `toml:"allow_discovery"`
+}
+
+// A Consensor is the table [consensor].
+type Consensor struct {
+	Archiver  []string `toml:"archiver"`
+	Listen    string   `toml:"listen"`
+	External  string   `toml:"external"` // empty: the address of listen
+	Data      string   `toml:"data"`
+	Key       string   `toml:"key"`        // empty: key.json in data, made if it is missing
+	NetworkID string   `toml:"network_id"` // empty: the ledger's own, random when it is created
+}
+
+// A Client is the table [client].
+type Client struct {
+	Archiver        []string      `toml:"archiver"`
+	Peer            string        `toml:"peer"`
+	Key             string        `toml:"key"`
+	Data            string        `toml:"data"` // keeps the archivers' keys
+	Timeout         time.Duration `toml:"timeout"`
+	RequireIdentity bool          `toml:"require_identity"`
+}
+
+// A File is a whole configuration file.
+type File struct {
+	Archiver  Archiver  `toml:"archiver"`
+	Consensor Consensor `toml:"consensor"`
+	Client    Client    `toml:"client"`
+}
+
+// Default ports. Browsers refuse to connect to 6000, the port of the first
+// design; 6080 is beside it for them.
+const (
+	PortArchiver        = ":6000"
+	PortArchiverBrowser = ":6080"
+	PortNodes           = ":4000"
+	PortConsensor       = ":9001"
+)
+
+// Default returns the settings in force where nothing else is said.
+func Default() File {
+	return File{
+		Archiver: Archiver{
+			Listen:          []string{PortArchiver, PortArchiverBrowser},
+			NodeListen:      PortNodes,
+			Data:            "liberdus-data/archiver",
+			LimitExempt:     []string{"127.0.0.0/8", "::1/128"},
+			ConcurrentLimit: 5000,
+		},
+		Consensor: Consensor{
+			Listen: PortConsensor,
+			Data:   "liberdus-data/consensor",
+		},
+		Client: Client{
+			Timeout: 20 * time.Second,
+		},
+	}
+}
+
+// Validate reports every bad setting.
+func (a Archiver) Validate() error {
+	var c checks
+	if len(a.Listen) == 0 {
+		c.add("listen", errors.New("is empty: an archiver needs an address"))
+	}
+	for _, addr := range a.Listen {
+		c.add("listen", listenAddr(addr))
+	}
+	if a.NodeListen != "" {
+		c.add("node-listen", listenAddr(a.NodeListen))
+	}
+	if a.Data == "" {
+		c.add("data", errors.New("is empty: the archiver's key must be kept somewhere"))
+	}
+	if a.PublicURL != "" {
+		c.add("public-url", publicURL(a.PublicURL))
+	}
+	if a.NetworkID != "" {
+		c.add("network-id", hex64(a.NetworkID))
+	}
+	for _, key := range a.AllowNode {
+		c.add("allow-node", hex64(key))
+	}
+	if _, err := a.Exempt(); err != nil {
+		c.add("limit-exempt", err)
+	}
+	if a.ConcurrentLimit < 0 {
+		c.add("concurrent-limit", fmt.Errorf("%d is negative", a.ConcurrentLimit))
+	}
+	return c.err()
+}
+
+// Exempt returns LimitExempt as prefixes; a bare address is a prefix of its
+// own. It is never nil.
+func (a Archiver) Exempt() ([]netip.Prefix, error) {
+	list := []netip.Prefix{}
+	for _, text := range a.LimitExempt {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			addr, aerr := netip.ParseAddr(text)
+			if aerr != nil {
+				return nil, fmt.Errorf("%q is neither an address nor a network such as 10.0.0.0/8", text)
+			}
+			p = netip.PrefixFrom(addr, addr.BitLen())
+		}
+		list = append(list, p)
+	}
+	return list, nil
+}
+
+// Validate reports every bad setting.
+func (n Consensor) Validate() error {
+	var c checks
+	if len(n.Archiver) == 0 {
+		c.add("archiver", errors.New("none given: a consensor needs at least one, such as http://127.0.0.1:6080"))
+	}
+	c.add("listen", listenAddr(n.Listen))
+	if n.External != "" {
+		host, _, err := net.SplitHostPort(n.External)
+		if err == nil && host == "" {
+			err = fmt.Errorf("%q names no host", n.External)
+		}
+		c.add("external", errors.Join(err, portOf(n.External)))
+	}
+	if n.Data == "" {
+		c.add("data", errors.New("is empty: the ledger must be kept somewhere"))
+	}
+	if n.NetworkID != "" {
+		c.add("network-id", hex64(n.NetworkID))
+	}
+	return c.err()
+}
+
+// Validate reports every bad setting.
+func (cl Client) Validate() error {
+	var c checks
+	if cl.Timeout < 100*time.Millisecond { // the TOML integer 5 decodes as 5ns
+		c.add("timeout", fmt.Errorf(`%v is under 100ms (write "5s", with its unit)`, cl.Timeout))
+	}
+	return c.err()
+}
+
+// checks collects the mistakes of one table.
+type checks []error
+
+func (c *checks) add(flag string, err error) {
+	if err != nil {
+		*c = append(*c, fmt.Errorf("--%s: %w", flag, err))
+	}
+}
+
+func (c checks) err() error { return errors.Join(c...) }
+
+func listenAddr(addr string) error {
+	if _, _, err := net.SplitHostPort(addr); err != nil {
+		return fmt.Errorf("%q is not an address such as 127.0.0.1:6080 or :6080", addr)
+	}
+	return portOf(addr)
+}
+
+func portOf(addr string) error {
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil // said already
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("%q: the port is not a number from 0 to 65535", addr)
+	}
+	return nil
+}
+
+func publicURL(text string) error {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.RawQuery != "" || u.Fragment != "" {
+		return fmt.Errorf("%q is not a URL such as https://archiver.example.org", text)
+	}
+	if strings.Trim(u.Path, "/") != "" {
+		return fmt.Errorf("%q: a path is not supported; the archiver must be at the root of its host", text)
+	}
+	return nil
+}
+
+func hex64(s string) error {
+	if len(s) == 64 && strings.Trim(s, "0123456789abcdef") == "" {
+		return nil
+	}
+	return fmt.Errorf("%q is not 64 lower-case hex digits", s)
+}

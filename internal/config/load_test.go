@@ -1,0 +1,117 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/BurntSushi/toml"
+
+	"github.com/liberdus/liberdus/internal/config"
+)
+
+const example = "../../config.example.toml"
+
+// The example names every key, and says of each what the default is.
+func TestExampleIsComplete(t *testing.T) {
+	var raw map[string]any
+	md, err := toml.DecodeFile(example, &raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for table, keys := range map[string][]string{
+		"archiver":  config.Keys(config.Archiver{}),
+		"consensor": config.Keys(config.Consensor{}),
+		"client":    config.Keys(config.Client{}),
+	} {
+		for _, key := range keys {
+			if !md.IsDefined(table, key) {
+				t.Errorf("config.example.toml lacks %s.%s", table, key)
+			}
+		}
+	}
+	got, err := config.Load(example)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := config.Default()
+	// The only keys without a default: the example shows the form.
+	want.Consensor.Archiver = []string{"http://127.0.0.1:6080"}
+	want.Client.Archiver = []string{"http://127.0.0.1:6080"}
+	want.Archiver.AllowNode = []string{}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("config.example.toml gives\n%+v, the defaults are\n%+v", got, want)
+	}
+	for _, err := range []error{got.Archiver.Validate(), got.Consensor.Validate(), got.Client.Validate()} {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestLoadNamesFileAndLine(t *testing.T) {
+	for _, tt := range []struct {
+		name, text string
+		want       []string
+	}{
+		{"unknown key", "[archiver]\nlisten = [\":0\"]\n\nlisten_prot = 1\n", []string{":4:", "archiver.listen_prot"}},
+		{"unknown table", "[archiver]\n\n[archivist]\nx = 1\n", []string{":3:", "archivist"}},
+		{"two unknown keys", "a = 1\n[client]\nb = 2\n", []string{":1:", `"a"`, ":3:", `"client.b"`}},
+		{"no TOML", "[client]\n\ntimeout = = 3\n", []string{":3:"}},
+		{"another type", "[client]\ntimeout = true\n", []string{"timeout"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "c.toml")
+			if err := os.WriteFile(path, []byte(tt.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, err := config.Load(path)
+			if err == nil {
+				t.Fatal("Load = nil, want an error")
+			}
+			for _, part := range append(tt.want, path) {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("Load = %q, want it to name %q", err, part)
+				}
+			}
+		})
+	}
+}
+
+func TestValidateReportsEveryMistake(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		err  error
+		want []string
+	}{
+		{
+			name: "archiver",
+			err: config.Archiver{
+				Listen: []string{"nowhere", ":99999"}, NodeListen: "x:y", PublicURL: "https://a/b", NetworkID: "12",
+				AllowNode: []string{"zz"}, LimitExempt: []string{"ten"}, ConcurrentLimit: -1,
+			}.Validate(),
+			want: []string{`"nowhere"`, `":99999"`, `"x:y"`, "--data", "--public-url", "--network-id", "--allow-node", "--limit-exempt", "--concurrent-limit"},
+		},
+		{name: "archiver without an address", err: config.Archiver{Data: "d"}.Validate(), want: []string{"--listen"}},
+		{
+			name: "consensor",
+			err:  config.Consensor{Listen: "x", External: "1.2.3.4", NetworkID: "A"}.Validate(),
+			want: []string{"--archiver", "--listen", "--external", "--data", "--network-id"},
+		},
+		{name: "external without a host", err: config.Consensor{Listen: ":1", Data: "d", Archiver: []string{"a"}, External: ":5"}.Validate(), want: []string{"--external"}},
+		{name: "client with a bare number", err: config.Client{Timeout: 5}.Validate(), want: []string{"--timeout", `"5s"`}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if tt.err == nil {
+				t.Fatal("Validate = nil, want an error")
+			}
+			for _, part := range tt.want {
+				if !strings.Contains(tt.err.Error(), part) {
+					t.Errorf("Validate = %q, want it to name %s", tt.err, part)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,292 @@
+package roles
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/liberdus/liberdus/internal/config"
+	"github.com/liberdus/liberdus/internal/signing"
+	"github.com/liberdus/liberdus/nodelist"
+	"github.com/liberdus/liberdus/signaling"
+)
+
+// An Archiver hosts the PeerJS server and keeps the signed list of nodes. Use
+// [NewArchiver], then [Archiver.Run].
+type Archiver struct {
+	cfg    config.Archiver
+	log    *slog.Logger
+	key    *signing.NodeKey
+	public []net.Listener
+	nodes  net.Listener // nil: no listener for nodes
+	peers  *signaling.Server
+	list   *nodelist.List
+}
+
+// NewArchiver opens everything an archiver needs, the ports included. Without
+// a Run, Close must be called.
+func NewArchiver(cfg config.Archiver, log *slog.Logger) (_ *Archiver, err error) {
+	a := &Archiver{cfg: cfg, log: log.With("role", "archiver")}
+	defer func() {
+		if err != nil {
+			a.Close()
+		}
+	}()
+	if a.key, err = loadNodeKey(cfg.Data, ""); err != nil {
+		return nil, err
+	}
+	for _, addr := range cfg.Listen {
+		l, err := listen(addr)
+		if err != nil {
+			return nil, err
+		}
+		a.public = append(a.public, l)
+	}
+	if cfg.NodeListen != "" {
+		if a.nodes, err = listen(cfg.NodeListen); err != nil {
+			return nil, err
+		}
+	}
+	pcfg := signaling.DefaultConfig()
+	pcfg.ConcurrentLimit, pcfg.AllowDiscovery = cfg.ConcurrentLimit, cfg.AllowDiscovery
+	if a.peers, err = signaling.NewServer(pcfg, a.hooks(), a.log); err != nil {
+		return nil, err
+	}
+	lcfg, err := a.listConfig(pcfg)
+	if err != nil {
+		return nil, err
+	}
+	if a.list, err = nodelist.New(lcfg, presence{a.peers}, a.log); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// loadNodeKey reads the Ed25519 key at path, or the one that the data folder
+// keeps, which it makes at first start.
+func loadNodeKey(data, path string) (*signing.NodeKey, error) {
+	if path != "" {
+		k, err := signing.LoadKey(path)
+		if err != nil {
+			return nil, &UsageError{err}
+		}
+		node, ok := k.(*signing.NodeKey)
+		if !ok {
+			return nil, &UsageError{fmt.Errorf("key file %s: a node needs an ed25519 key, this one is %s", path, k.Scheme())}
+		}
+		return node, nil
+	}
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		return nil, fmt.Errorf("data folder: %w", err)
+	}
+	k, _, err := signing.LoadOrCreateNodeKey(filepath.Join(data, "key.json"))
+	return k, err
+}
+
+// hooks tie the peer server to the list. They are called after New.
+func (a *Archiver) hooks() signaling.Hooks {
+	return signaling.Hooks{
+		Proof:        func(id, token string) (time.Time, error) { return a.list.VerifyToken(id, token) },
+		Connected:    func(p signaling.Peer) { a.list.Changed(p.ID) },
+		Disconnected: func(p signaling.Peer) { a.list.Changed(p.ID) },
+		Left:         func(p signaling.Peer) { a.list.Left(p.ID) },
+	}
+}
+
+// presence shows the list the sockets of the peer server. A socket that is
+// asked for belongs to a node, and must then answer pings.
+type presence struct{ peers *signaling.Server }
+
+var _ nodelist.Presence = presence{}
+
+func (p presence) Peer(id string) (nodelist.Socket, bool) {
+	peer, ok := p.peers.Peer(id)
+	if !ok {
+		return nodelist.Socket{}, false
+	}
+	if !peer.Proven && !peer.Node {
+		p.peers.MarkNode(id)
+	}
+	return nodelist.Socket{TokenHash: peer.TokenHash, Proven: peer.Proven, LastSeen: peer.LastSeen, Addr: peer.Addr}, true
+}
+
+func (a *Archiver) listConfig(peers signaling.Config) (nodelist.Config, error) {
+	exempt, err := a.cfg.Exempt()
+	if err != nil {
+		return nodelist.Config{}, err
+	}
+	own := a.public[0]
+	if a.nodes != nil {
+		own = a.nodes
+	}
+	host, port := hostPort(own)
+	rtc, err := a.rtc(peers)
+	if err != nil {
+		return nodelist.Config{}, err
+	}
+	return nodelist.Config{
+		Key:         a.key,
+		NetworkID:   a.cfg.NetworkID,
+		AllowNode:   a.cfg.AllowNode,
+		StateFile:   filepath.Join(a.cfg.Data, "nodelist.json"),
+		RTC:         rtc,
+		IP:          reachable(host),
+		Port:        port,
+		Version:     Version,
+		LimitExempt: exempt,
+	}, nil
+}
+
+// rtc is what /rtc tells: the public URL, or the first port that browsers do
+// not refuse, at whatever host the asker came to.
+func (a *Archiver) rtc(peers signaling.Config) (nodelist.RTC, error) {
+	r := nodelist.RTC{Path: peers.Path, Key: peers.Key}
+	if a.cfg.PublicURL == "" {
+		best := a.public[0]
+		if i := slices.IndexFunc(a.public, safePort); i >= 0 {
+			best = a.public[i]
+		}
+		_, r.Port = hostPort(best)
+		return r, nil
+	}
+	u, err := url.Parse(a.cfg.PublicURL)
+	if err != nil {
+		return r, err
+	}
+	r.Host, r.Secure = u.Hostname(), u.Scheme == "https"
+	switch port := u.Port(); {
+	case port != "":
+		r.Port, err = strconv.Atoi(port)
+	case r.Secure:
+		r.Port = 443
+	default:
+		r.Port = 80
+	}
+	return r, err
+}
+
+// badPorts are the ports from 1024 up that the Fetch standard ("bad port")
+// forbids browsers to connect to.
+var badPorts = []int{
+	1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
+}
+
+func safePort(l net.Listener) bool {
+	_, port := hostPort(l)
+	return !slices.Contains(badPorts, port)
+}
+
+// URL returns an address of the archiver that a browser may use, if it has one.
+func (a *Archiver) URL() string {
+	best := a.public[0]
+	if i := slices.IndexFunc(a.public, safePort); i >= 0 {
+		best = a.public[i]
+	}
+	host, port := hostPort(best)
+	return "http://" + net.JoinHostPort(reachable(host), strconv.Itoa(port))
+}
+
+// Key returns the archiver's public key.
+func (a *Archiver) Key() string { return a.key.Public() }
+
+// Run serves until ctx ends or a part fails; then nothing of the archiver is
+// running. A clean stop is nil.
+func (a *Archiver) Run(ctx context.Context) error {
+	parts := []part{{"node list", a.list.Run}, {"peer server", a.peers.Run}}
+	var addrs []string
+	for i, l := range a.public {
+		parts = append(parts, serveHTTP("listener "+strconv.Itoa(i+1), l, a.publicHandler(), a.log))
+		addrs = append(addrs, l.Addr().String())
+	}
+	ready := []any{"addr", strings.Join(addrs, ",")}
+	if a.nodes != nil {
+		parts = append(parts, serveHTTP("node listener", a.nodes, a.nodeHandler(), a.log))
+		ready = append(ready, "nodeAddr", a.nodes.Addr().String())
+	}
+	a.warn()
+	a.log.Info("ready", append(ready, "publicKey", a.key.Public(), "url", a.URL())...)
+	return runParts(ctx, a.log, parts...)
+}
+
+// Close gives the ports back where Run was not called.
+func (a *Archiver) Close() {
+	closeAll(a.public)
+	if a.nodes != nil {
+		a.nodes.Close()
+	}
+}
+
+// warn says before the start what will not work or is not safe.
+func (a *Archiver) warn() {
+	if !slices.ContainsFunc(a.public, safePort) {
+		a.log.Warn("browsers refuse to connect to every port this archiver listens on", "remedy", "add --listen :6080")
+	}
+	for _, l := range a.public {
+		host, _ := hostPort(l)
+		if !isLoopback(host) && len(a.cfg.AllowNode) == 0 {
+			a.log.Warn("any node may join this archiver's list", "addr", l.Addr().String(), "remedy", "name the nodes with --allow-node KEY")
+			return
+		}
+	}
+}
+
+// publicHandler serves clients: the PeerJS server under its path, the
+// archiver's API, and a word for whoever comes by with curl.
+func (a *Archiver) publicHandler() http.Handler {
+	api := a.list.Handler()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/":
+			a.welcome(w, r)
+		case r.URL.Path == signaling.DefaultPath || strings.HasPrefix(r.URL.Path, signaling.DefaultPath+"/"):
+			a.peers.ServeHTTP(w, r)
+		case slices.Contains(nodelist.Paths(), r.URL.Path):
+			api.ServeHTTP(w, r)
+		default:
+			a.lost(w)
+		}
+	})
+}
+
+// nodeHandler serves nodes: the API alone.
+func (a *Archiver) nodeHandler() http.Handler {
+	api := a.list.Handler()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if slices.Contains(nodelist.Paths(), r.URL.Path) {
+			api.ServeHTTP(w, r)
+			return
+		}
+		a.lost(w)
+	})
+}
+
+// welcome describes the archiver in plain text.
+func (a *Archiver) welcome(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	fmt.Fprintf(w, `Liberdus archiver %s
+
+public key      %s
+PeerJS server   %s  (key %s)
+API             %s
+
+A client:       liberdus client nodes --archiver http://%s#%s
+`, Version, a.key.Public(), signaling.DefaultPath, signaling.DefaultKey,
+		strings.Join(nodelist.Paths(), " "), r.Host, a.key.Public())
+}
+
+// lost answers a request for a path that is not there with those that are.
+func (a *Archiver) lost(w http.ResponseWriter) {
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	http.Error(w, "no such path here; the PeerJS server is at "+signaling.DefaultPath+
+		", the archiver's API at "+strings.Join(nodelist.Paths(), " "), http.StatusNotFound)
+}

@@ -1,0 +1,258 @@
+package roles
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/liberdus/liberdus/internal/api"
+	"github.com/liberdus/liberdus/internal/config"
+	"github.com/liberdus/liberdus/internal/ledger"
+	"github.com/liberdus/liberdus/internal/rpc"
+	"github.com/liberdus/liberdus/internal/signing"
+	"github.com/liberdus/liberdus/nodelist"
+	"github.com/liberdus/liberdus/rtc"
+)
+
+// defaultStart is how long a consensor tries to reach its first archiver before
+// it gives up.
+const defaultStart = 10 * time.Second
+
+// A Consensor serves the node's API over data channels and HTTP. Use
+// [NewConsensor], then [Consensor.Run], then [Consensor.Close].
+type Consensor struct {
+	// Fixed after NewConsensor.
+	cfg    config.Consensor
+	log    *slog.Logger
+	key    *signing.NodeKey
+	ledger *ledger.Ledger
+	owned  bool // the ledger is closed with the consensor
+	http   net.Listener
+	api    *api.API
+	peer   *rtc.Peer
+	links  []*link
+	host   string
+	port   int
+
+	startTime time.Duration // to reach the first archiver
+
+	first  sync.Once
+	online chan struct{} // closed when the first archiver has been joined
+	began  time.Time
+}
+
+// NewConsensor opens everything a consensor needs, the port included. A ledger
+// that is given is shared with others; nil opens the one in the data folder.
+func NewConsensor(cfg config.Consensor, shared *ledger.Ledger, log *slog.Logger) (_ *Consensor, err error) {
+	n := &Consensor{cfg: cfg, log: log.With("role", "consensor"), ledger: shared, startTime: defaultStart, online: make(chan struct{}), began: time.Now()}
+	defer func() {
+		if err != nil {
+			n.Close()
+		}
+	}()
+	if n.key, err = loadNodeKey(cfg.Data, cfg.Key); err != nil {
+		return nil, err
+	}
+	if n.http, err = listen(cfg.Listen); err != nil {
+		return nil, err
+	}
+	if n.ledger == nil {
+		lcfg := ledger.Config{Dir: filepath.Join(cfg.Data, "ledger"), NetworkID: cfg.NetworkID}
+		if n.ledger, err = ledger.Open(lcfg, n.log); err != nil {
+			return nil, err
+		}
+		n.owned = true
+	}
+	if err = n.locate(); err != nil {
+		return nil, err
+	}
+	n.api = api.New(n.ledger, n.nodeInfo, n.log)
+	if n.peer, err = n.newPeer(); err != nil {
+		return nil, err
+	}
+	return n, n.newLinks()
+}
+
+// locate finds the address under which others reach the node.
+func (n *Consensor) locate() error {
+	n.host, n.port = hostPort(n.http)
+	n.host = reachable(n.host)
+	if n.cfg.External == "" {
+		return nil
+	}
+	host, port, err := net.SplitHostPort(n.cfg.External)
+	if err != nil {
+		return &UsageError{fmt.Errorf("--external: %w", err)}
+	}
+	p, err := strconv.Atoi(port)
+	if err != nil {
+		return &UsageError{fmt.Errorf("--external: %w", err)}
+	}
+	n.host = host
+	if p != 0 {
+		n.port = p
+	}
+	return nil
+}
+
+func (n *Consensor) newPeer() (*rtc.Peer, error) {
+	cfg := rtc.DefaultConfig()
+	cfg.Signer = identitySigner{key: n.key, networkID: n.ledger.NetworkID()}
+	cfg.Loopback = n.local()
+	cfg.Serve = n.serveSession
+	return rtc.New(cfg, n.log)
+}
+
+// local reports whether the node or one of its archivers is on this machine's
+// loopback interface, so that clients may be there too.
+func (n *Consensor) local() bool {
+	if isLoopback(n.host) {
+		return true
+	}
+	for _, text := range n.cfg.Archiver {
+		if u, err := url.Parse(text); err == nil && isLoopback(u.Hostname()) {
+			return true
+		}
+	}
+	return false
+}
+
+// newLinks prepares the connection to each archiver.
+func (n *Consensor) newLinks() error {
+	known, err := nodelist.OpenKnownKeys(filepath.Join(n.cfg.Data, "archivers.json"))
+	if err != nil {
+		return err
+	}
+	for _, text := range n.cfg.Archiver {
+		a, err := nodelist.ParseArchiver(text)
+		if err != nil {
+			return &UsageError{fmt.Errorf("--archiver: %w", err)}
+		}
+		c := nodelist.NewClient(a, nodelist.ClientConfig{KnownKeys: known, Log: n.log})
+		if w := c.Warning(); w != "" {
+			n.log.Warn(w)
+		}
+		n.links = append(n.links, &link{
+			archiver: c, key: n.key, peer: n.peer,
+			join:   nodelist.JoinRequest{IP: n.host, Port: n.port, PeerID: n.PeerID(), NetworkID: n.ledger.NetworkID()},
+			log:    n.log.With("archiver", a.URL),
+			opened: func() { n.first.Do(func() { close(n.online) }) },
+		})
+	}
+	return nil
+}
+
+// PeerID returns the node's id on every signalling server: its public key.
+func (n *Consensor) PeerID() string { return n.key.Public() }
+
+// Addr returns the address of the node's HTTP server.
+func (n *Consensor) Addr() string { return n.http.Addr().String() }
+
+// Run serves until ctx ends or a part fails; then nothing of the consensor is
+// running but its ledger. A clean stop is nil. A consensor that reaches no
+// archiver at its start fails.
+func (n *Consensor) Run(ctx context.Context) error {
+	parts := []part{
+		serveHTTP("http", n.http, n.api, n.log),
+		{"sessions", n.runSessions},
+		{"start", n.announce},
+	}
+	for _, l := range n.links {
+		parts = append(parts, part{"archiver " + l.archiver.Archiver().URL, l.run})
+	}
+	return runParts(ctx, n.log, parts...)
+}
+
+// announce says "ready" once the node can be found, or fails.
+func (n *Consensor) announce(ctx context.Context) error {
+	select {
+	case <-n.online:
+		n.log.Info("ready", "addr", n.Addr(), "peerId", n.PeerID(), "networkId", n.ledger.NetworkID())
+	case <-time.After(n.startTime):
+		return n.unreachable()
+	case <-ctx.Done():
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// unreachable says why no archiver could be joined.
+func (n *Consensor) unreachable() error {
+	err := fmt.Errorf("no archiver could be joined within %v", n.startTime)
+	for _, l := range n.links {
+		if last := l.lastErr.Load(); last != nil {
+			err = fmt.Errorf("%w; %s: %w", err, l.archiver.Archiver().URL, *last)
+		}
+	}
+	return err
+}
+
+// runSessions keeps the sessions until ctx ends, then lets them finish.
+func (n *Consensor) runSessions(ctx context.Context) error {
+	<-ctx.Done()
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime-time.Second)
+	defer cancel()
+	n.peer.Shutdown(stop)
+	return nil
+}
+
+// serveSession answers one client until it goes, or until the node stops: then
+// what is in hand is answered first.
+func (n *Consensor) serveSession(ctx context.Context, s *rtc.Session) {
+	cfg := rpc.DefaultServerConfig(n.PeerID())
+	cfg.TooLarge = func(err error) bool { return errors.Is(err, rtc.ErrTooLarge) }
+	err := rpc.Serve(ctx, s, cfg, n.api.Handle, n.log)
+	if errors.Is(err, rtc.ErrStopped) {
+		flush, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		if err := s.Flush(flush); err != nil {
+			n.log.Debug("flush", "peer", s.PeerID(), "err", err)
+		}
+	}
+}
+
+// nodeInfo are the members of GET /nodeInfo: those a Shardus node tells of
+// itself, and the peer id.
+func (n *Consensor) nodeInfo() signing.Object {
+	status := any(nil)
+	select {
+	case <-n.online:
+		status = "active"
+	default:
+	}
+	return signing.Object{
+		"publicKey":            n.key.Public(),
+		"id":                   nodelist.NodeID(n.key.Public()),
+		"address":              n.key.Public(),
+		"externalIp":           n.host,
+		"externalPort":         n.port,
+		"internalIp":           n.host,
+		"internalPort":         n.port,
+		"peerId":               n.PeerID(),
+		"status":               status,
+		"joinRequestTimestamp": n.began.Unix(),
+		"activeTimestamp":      n.began.Unix(),
+		"appData":              signing.Object{"appVersion": Version},
+	}
+}
+
+// Close gives back what NewConsensor opened.
+func (n *Consensor) Close() error {
+	if n.http != nil {
+		n.http.Close()
+	}
+	if n.peer != nil {
+		n.peer.Close()
+	}
+	if n.owned {
+		return n.ledger.Close()
+	}
+	return nil
+}

@@ -1,0 +1,238 @@
+package roles_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/liberdus/liberdus/internal/config"
+	"github.com/liberdus/liberdus/internal/signing"
+	"github.com/liberdus/liberdus/roles"
+)
+
+func logger(t *testing.T) *slog.Logger {
+	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo}))
+}
+
+// startDevnet runs a whole network in this process until the test ends.
+func startDevnet(t *testing.T, consensors int) *roles.Devnet {
+	t.Helper()
+	d, err := roles.NewDevnet(roles.DevnetConfig{
+		Listen: []string{"127.0.0.1:0"}, NodeListen: "127.0.0.1:0", Consensors: consensors, Data: t.TempDir(),
+		ConsensorListen: func(int) string { return "127.0.0.1:0" },
+	}, logger(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ready, done := make(chan struct{}), make(chan error, 1)
+	go func() { done <- d.Run(ctx, func() { close(ready) }) }()
+	t.Cleanup(func() {
+		stop()
+		if err := errors.Join(<-done, d.Close()); err != nil {
+			t.Errorf("devnet: %v", err)
+		}
+		http.DefaultClient.CloseIdleConnections()
+	})
+	select {
+	case <-ready:
+	case err := <-done:
+		done <- err
+		t.Fatalf("devnet ended: %v", err)
+	}
+	return d
+}
+
+func newClient(t *testing.T, d *roles.Devnet, change func(*config.Client)) *roles.Client {
+	t.Helper()
+	cfg := config.Default().Client
+	cfg.Archiver = []string{d.Archiver.URL() + "#" + d.Archiver.Key()}
+	cfg.Data = t.TempDir()
+	if change != nil {
+		change(&cfg)
+	}
+	c, err := roles.NewClient(cfg, logger(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// decode brings the document of a command into the form a user sees.
+func decode(t *testing.T, doc any) map[string]any {
+	t.Helper()
+	text, err := json.Marshal(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var o map[string]any
+	if err := json.Unmarshal(text, &o); err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+func newUser(t *testing.T) *signing.UserKey {
+	t.Helper()
+	k, err := signing.NewUserKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func TestANetworkInOneProcess(t *testing.T) {
+	d := startDevnet(t, 3)
+	user := newUser(t)
+	first := newClient(t, d, func(c *config.Client) { c.Peer = d.Consensors[0].PeerID() })
+	tx, err := first.Sign(t.Context(), roles.Order{Kind: "register", Alias: "alice"}, user)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := first.Inject(t.Context(), tx, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	injected := decode(t, doc)
+	if injected["success"] != true || injected["receipt"] == nil || injected["peer"] != d.Consensors[0].PeerID() {
+		t.Errorf("inject = %v, want success, a receipt, and the peer that was asked for", injected)
+	}
+
+	other := newClient(t, d, func(c *config.Client) { c.Peer = d.Consensors[2].PeerID() })
+	doc, err = other.Account(t.Context(), user.Address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	account, _ := decode(t, doc)["account"].(map[string]any)
+	if account["alias"] != "alice" {
+		t.Errorf("account through another node = %v, want alice's", account)
+	}
+
+	// Both doors give the same bytes.
+	resp, err := http.Get("http://" + d.Consensors[1].Addr() + "/account/" + user.Address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || !strings.Contains(string(body), `"alias":"alice"`) {
+		t.Errorf("over HTTP: %s, %v", body, err)
+	}
+}
+
+func TestClientOutcomes(t *testing.T) {
+	d := startDevnet(t, 1)
+	user := newUser(t)
+	valid, err := newClient(t, d, nil).Sign(t.Context(), roles.Order{Kind: "create", Amount: "1"}, user)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged := signing.Object{}
+	for k, v := range valid {
+		forged[k] = v
+	}
+	forged["timestamp"] = valid["timestamp"].(int64) + 1
+
+	for _, tt := range []struct {
+		name   string
+		change func(*config.Client)
+		do     func(*roles.Client) (any, error)
+		want   error  // nil: any
+		hop    string // "": there is a document
+	}{
+		{
+			name: "no such account", want: roles.ErrNoAccount,
+			do: func(c *roles.Client) (any, error) { return c.Account(t.Context(), strings.Repeat("0", 63)+"1") },
+		},
+		{
+			name: "a forged transaction", want: roles.ErrRefused,
+			do: func(c *roles.Client) (any, error) { return c.Inject(t.Context(), forged, false) },
+		},
+		{
+			name: "a peer that is not there", hop: "signalling",
+			change: func(c *config.Client) { c.Peer = strings.Repeat("ab", 32) },
+			do:     func(c *roles.Client) (any, error) { return c.Account(t.Context(), "x") },
+		},
+		{
+			name: "an archiver that is down", hop: "archiver",
+			change: func(c *config.Client) { c.Archiver = []string{"http://127.0.0.1:1"} },
+			do:     func(c *roles.Client) (any, error) { return c.Account(t.Context(), "x") },
+		},
+		{
+			name: "an archiver with another key", hop: "archiver",
+			change: func(c *config.Client) { c.Archiver = []string{d.Archiver.URL() + "#" + strings.Repeat("ab", 32)} },
+			do:     func(c *roles.Client) (any, error) { return c.Nodes(t.Context()) },
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			doc, err := tt.do(newClient(t, d, tt.change))
+			switch {
+			case tt.want != nil && !errors.Is(err, tt.want):
+				t.Errorf("error = %v, want %v", err, tt.want)
+			case tt.hop == "" && doc == nil:
+				t.Error("no document, want the answer")
+			case tt.hop != "" && (err == nil || doc != nil || roles.Hop(err) != tt.hop):
+				t.Errorf("= %v, %v at hop %q, want an error at %q", doc, err, roles.Hop(err), tt.hop)
+			}
+		})
+	}
+}
+
+func TestUnprovenPeers(t *testing.T) {
+	d := startDevnet(t, 1)
+	named := func(c *config.Client) { c.Peer, c.RequireIdentity = "somebody", true }
+	_, err := newClient(t, d, named).Account(t.Context(), "x")
+	if _, ok := errors.AsType[*roles.UsageError](err); !ok {
+		t.Errorf("Account with --require-identity = %v, want a usage error", err)
+	}
+}
+
+// A busy port is found before anything runs, and nothing is left behind.
+func TestBusyPort(t *testing.T) {
+	d := startDevnet(t, 1)
+	busy := strings.TrimPrefix(d.Archiver.URL(), "http://")
+	for _, tt := range []struct {
+		name string
+		open func() error
+	}{
+		{"archiver", func() error {
+			cfg := config.Default().Archiver
+			cfg.Listen, cfg.NodeListen, cfg.Data = []string{"127.0.0.1:0", busy}, "127.0.0.1:0", t.TempDir()
+			_, err := roles.NewArchiver(cfg, logger(t))
+			return err
+		}},
+		{"consensor", func() error {
+			cfg := config.Default().Consensor
+			cfg.Listen, cfg.Archiver, cfg.Data = busy, []string{d.Archiver.URL()}, t.TempDir()
+			_, err := roles.NewConsensor(cfg, nil, logger(t))
+			return err
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if err := tt.open(); err == nil || !strings.Contains(err.Error(), busy) {
+				t.Errorf("error = %v, want one that names %s", err, busy)
+			}
+		})
+	}
+}
+
+// A consensor whose archivers are all down says so and ends.
+func TestConsensorWithoutArchiver(t *testing.T) {
+	cfg := config.Default().Consensor
+	cfg.Listen, cfg.Archiver, cfg.Data = "127.0.0.1:0", []string{"http://127.0.0.1:1"}, t.TempDir()
+	n, err := roles.NewConsensor(cfg, nil, logger(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	roles.SetStartTime(n, 300*time.Millisecond)
+	if err := n.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "http://127.0.0.1:1") {
+		t.Errorf("Run = %v, want an error that names the archiver", err)
+	}
+}

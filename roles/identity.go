@@ -1,0 +1,83 @@
+package roles
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/liberdus/liberdus/internal/signing"
+	"github.com/liberdus/liberdus/rtc"
+)
+
+// purposeIdentity keeps the signature of an identity from passing for that of
+// anything else the same key signs.
+const purposeIdentity = "liberdus-identity"
+
+// identitySigner makes the identities of a consensor.
+type identitySigner struct {
+	key       *signing.NodeKey
+	networkID string
+}
+
+var _ rtc.Signer = identitySigner{}
+
+func (s identitySigner) SignIdentity(c rtc.Claims) (json.RawMessage, error) {
+	o, err := s.key.Sign(signing.Object{
+		"peerId":            s.key.Public(),
+		"connectionId":      c.ConnectionID,
+		"networkId":         s.networkID,
+		"fingerprint":       c.Fingerprint,
+		"remoteFingerprint": c.RemoteFingerprint,
+		"timestamp":         time.Now().UnixMilli(),
+		"purpose":           purposeIdentity,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return signing.Canonical(o)
+}
+
+// identityVerifier opens identities: exactly their members, of their types,
+// for their purpose, with a signature that holds.
+type identityVerifier struct{}
+
+var _ rtc.Verifier = identityVerifier{}
+
+func (identityVerifier) VerifyIdentity(identity json.RawMessage) (c rtc.Claims, owner string, err error) {
+	o, err := signing.ParseObject(identity)
+	if err != nil {
+		return c, "", fmt.Errorf("identity: %w", err)
+	}
+	for _, m := range []struct {
+		name string
+		to   *string
+	}{
+		{"peerId", &c.PeerID},
+		{"connectionId", &c.ConnectionID},
+		{"networkId", &c.NetworkID},
+		{"fingerprint", &c.Fingerprint},
+		{"remoteFingerprint", &c.RemoteFingerprint},
+	} {
+		text, ok := o[m.name].(string)
+		if !ok {
+			return c, "", fmt.Errorf("identity: %s is not a string", m.name)
+		}
+		*m.to = text
+	}
+	at, ok := o["timestamp"].(float64)
+	switch {
+	case !ok || at != float64(int64(at)):
+		return c, "", errors.New("identity: timestamp is not a whole number")
+	case o["purpose"] != purposeIdentity:
+		return c, "", errors.New("identity: signed for another purpose")
+	case len(o) != 8: // those above and sign
+		return c, "", errors.New("identity: it has members that do not belong there")
+	}
+	c.Timestamp = int64(at)
+	owner, err = signing.Verify(o)
+	if err != nil {
+		return c, "", fmt.Errorf("identity: %w", err)
+	}
+	return c, owner, nil
+}

@@ -1,0 +1,201 @@
+package roles
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/liberdus/liberdus/internal/signing"
+	"github.com/liberdus/liberdus/nodelist"
+	"github.com/liberdus/liberdus/rtc"
+	"github.com/liberdus/liberdus/signaling"
+)
+
+// Waits between attempts to reach an archiver: from the first to the last,
+// doubling, each shortened at random by up to half so that the nodes of an
+// archiver that comes back do not all arrive at once.
+const (
+	firstWait = 250 * time.Millisecond
+	lastWait  = 15 * time.Second
+)
+
+const (
+	rejoinEvery  = 30 * time.Second      // in case the archiver lost the node otherwise
+	listedWithin = 5 * time.Second       // after a join; the list is signed at most 10 times a second
+	listedPoll   = 50 * time.Millisecond // between two looks at it
+)
+
+// A link keeps a consensor connected to one archiver: it holds the node's id
+// on the signalling server and its place on the list, and takes both again
+// whenever they are lost. The sessions with clients live on meanwhile.
+type link struct {
+	archiver *nodelist.Client
+	key      *signing.NodeKey
+	peer     *rtc.Peer
+	join     nodelist.JoinRequest
+	log      *slog.Logger
+	// opened is called after each successful connection.
+	opened func()
+
+	lastErr atomic.Pointer[error] // of the newest attempt; nil while connected
+
+	// Owned by run.
+	attempt    int           // failures in a row
+	lastExpiry time.Time     // of the tokens made so far
+	lead       time.Duration // added to the next token's expiry
+}
+
+// run connects again and again until ctx ends, then says goodbye, so that the
+// node leaves the list at once.
+func (l *link) run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := l.connect(ctx)
+		if ctx.Err() != nil {
+			break
+		}
+		l.lastErr.Store(&err)
+		if time.Since(began) > lastWait {
+			l.attempt = 0 // it stood for a while
+		}
+		wait := l.wait()
+		l.log.Warn("no connection to the archiver", "err", err, "retryIn", wait.Round(time.Millisecond).String())
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+		}
+	}
+	return nil
+}
+
+func (l *link) wait() time.Duration {
+	d := min(firstWait<<min(l.attempt, 10), lastWait)
+	l.attempt++
+	return d/2 + rand.N(d/2)
+}
+
+// connect is one connection to the archiver, from its /rtc to its end.
+func (l *link) connect(ctx context.Context) error {
+	info, foreign, err := locate(ctx, l.archiver)
+	if err != nil {
+		return err
+	}
+	token := l.token(info)
+	sig, err := signaling.Dial(ctx, signaling.ClientConfig{URL: info.server.URL(), Key: info.server.Key, ID: l.key.Public(), Token: token}, l.log)
+	l.lead = nextLead(l.lead, err)
+	if err != nil {
+		return fmt.Errorf("signalling: %w", err)
+	}
+	defer sig.Close()
+	attached, err := l.peer.Attach(l.server(), sig)
+	if err != nil {
+		return err
+	}
+	ran := make(chan error, 1)
+	lctx, cancel := context.WithCancel(ctx)
+	go func() { ran <- attached.Run(lctx) }() // waited for below
+	defer func() { cancel(); <-ran }()
+
+	if foreign {
+		l.log.Warn("not an archiver but a bare PeerJS server: this node is on no list there, and is reached by its peer id alone")
+	} else if err := l.enlist(ctx, token); err != nil {
+		return err
+	}
+	l.attempt = 0
+	l.lastErr.Store(nil)
+	l.log.Info("connected to the archiver", "peerId", sig.ID())
+	l.opened()
+	again := time.NewTicker(rejoinEvery)
+	defer again.Stop()
+	for {
+		select {
+		case err = <-ran:
+			ran <- err
+			return errors.Join(err, sig.Err())
+		case <-again.C:
+			if foreign {
+				continue
+			}
+			if err := l.enlist(ctx, token); err != nil {
+				l.log.Warn("the place on the list could not be confirmed", "err", err)
+			}
+		case <-ctx.Done():
+			bye, stop := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+			defer stop()
+			return sig.Leave(bye)
+		}
+	}
+}
+
+// server names this archiver's signalling server to the rtc layer.
+func (l *link) server() string { return l.archiver.Archiver().URL }
+
+// enlist joins the archiver's list and waits until clients can see it there.
+// The token's hash ties the request to the socket that the token opened.
+func (l *link) enlist(ctx context.Context, token string) error {
+	join := l.join
+	join.TokenHash = nodelist.TokenHash(token)
+	if err := l.archiver.Join(ctx, join, l.key); err != nil {
+		return fmt.Errorf("join: %w", err)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, listedWithin, fmt.Errorf("not on the list %v after joining it", listedWithin))
+	defer cancel()
+	for {
+		list, err := l.archiver.Active(ctx)
+		if slices.ContainsFunc(list.Nodes, func(n nodelist.Node) bool { return n.PeerID == join.PeerID }) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(context.Cause(ctx), err)
+		case <-time.After(listedPoll):
+		}
+	}
+}
+
+// tokenLife is how long a token is good for; archivers take up to 2 minutes.
+const tokenLife = time.Minute
+
+// token makes a token for one connection. Each expires later than the one
+// before, because the server lets the later one take the id over from a
+// connection that has died without a word.
+func (l *link) token(at located) string {
+	expiry := time.Now().Add(at.info.Skew + tokenLife + l.lead)
+	if earliest := l.lastExpiry.Add(time.Second); expiry.Before(earliest) {
+		expiry = earliest
+	}
+	l.lastExpiry = expiry
+	return nodelist.NewToken(l.key, at.info.Key, expiry)
+}
+
+// nextLead returns how much later the next token should expire: a token that
+// was refused may have met one of the same second, from before a restart.
+func nextLead(lead time.Duration, err error) time.Duration {
+	if _, refused := errors.AsType[*signaling.ServerError](err); !refused {
+		return 0
+	}
+	return (lead + 20*time.Second) % tokenLife
+}
+
+// located is what an archiver says of its signalling server.
+type located struct {
+	server nodelist.RTC
+	info   nodelist.Info
+}
+
+// locate asks an archiver for its signalling server. A URL that is no archiver
+// and is not pinned as one is taken for a bare PeerJS server with the path and
+// the key that archivers use.
+func locate(ctx context.Context, c *nodelist.Client) (at located, foreign bool, err error) {
+	at.server, at.info, err = c.RTC(ctx)
+	if err == nil || !errors.Is(err, nodelist.ErrNotArchiver) {
+		return at, false, err
+	}
+	at.server, err = bareServer(c.Archiver().URL)
+	return at, true, err
+}

@@ -1,0 +1,161 @@
+package roles
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/big"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/liberdus/liberdus/internal/signing"
+	"github.com/liberdus/liberdus/nodelist"
+)
+
+// NetworkFee is what a network with the initial parameters takes for a
+// transfer, in wei (0.01 USD at 0.013 USD a LIB).
+var NetworkFee = big.NewInt(769230769230769230)
+
+// LIBDigits is the number of decimal places of one LIB: it has 10^18 wei.
+const LIBDigits = 18
+
+// ParseLIB turns an amount such as "1.5" into wei.
+func ParseLIB(text string) (*big.Int, error) {
+	whole, fraction, _ := strings.Cut(text, ".")
+	digits := whole + fraction
+	switch {
+	case digits == "" || strings.Trim(digits, "0123456789") != "":
+		return nil, fmt.Errorf("%q is not an amount of LIB such as 10 or 0.5", text)
+	case len(fraction) > LIBDigits:
+		return nil, fmt.Errorf("%q has more than %d decimal places", text, LIBDigits)
+	case len(whole) > 40:
+		return nil, fmt.Errorf("%q is more than there can be", text)
+	}
+	wei, _ := new(big.Int).SetString(digits+strings.Repeat("0", LIBDigits-len(fraction)), 10)
+	return wei, nil
+}
+
+// FormatLIB writes wei as an amount of LIB, without trailing zeros.
+func FormatLIB(wei *big.Int) string {
+	sign := ""
+	if wei.Sign() < 0 {
+		sign, wei = "-", new(big.Int).Neg(wei)
+	}
+	text := wei.String()
+	if len(text) <= LIBDigits {
+		text = strings.Repeat("0", LIBDigits+1-len(text)) + text
+	}
+	whole, fraction := text[:len(text)-LIBDigits], strings.TrimRight(text[len(text)-LIBDigits:], "0")
+	if fraction == "" {
+		return sign + whole
+	}
+	return sign + whole + "." + fraction
+}
+
+// An Order says what transaction to build, in a user's words: amounts are in LIB.
+type Order struct {
+	Kind   string // register, create or transfer
+	Alias  string // of a register
+	To     string // of a transfer
+	Amount string // of a create or a transfer
+	Fee    string // of a transfer; empty = NetworkFee
+	Memo   string // of a transfer; may be empty
+}
+
+// Validate reports every mistake that shows without asking anybody.
+func (o Order) Validate() error {
+	var c []error
+	if o.Kind == "register" {
+		notPlain := func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') }
+		if o.Alias == "" || len(o.Alias) > 20 || strings.ContainsFunc(o.Alias, notPlain) {
+			c = append(c, fmt.Errorf("--alias %q: a name has 1 to 20 lower-case letters and digits", o.Alias))
+		}
+		return errors.Join(c...)
+	}
+	amount, err := ParseLIB(o.Amount)
+	if err == nil && amount.Sign() == 0 {
+		err = errors.New("nothing is not an amount")
+	}
+	if err != nil {
+		c = append(c, fmt.Errorf("--amount: %w", err))
+	}
+	if o.Kind == "transfer" {
+		if !nodelist.IsKey(o.To) {
+			c = append(c, fmt.Errorf("--to %q: an address has 64 lower-case hex digits", o.To))
+		}
+		if _, err := o.fee(); err != nil {
+			c = append(c, fmt.Errorf("--fee: %w", err))
+		}
+	}
+	return errors.Join(c...)
+}
+
+func (o Order) fee() (*big.Int, error) {
+	if o.Fee == "" {
+		return NetworkFee, nil
+	}
+	return ParseLIB(o.Fee)
+}
+
+// Sign builds the transaction of a valid order and signs it. The network's id
+// and its time come from the first archiver that answers: nodes refuse a
+// transaction whose timestamp is 5 s off.
+func (c *Client) Sign(ctx context.Context, o Order, key signing.Key) (signing.Object, error) {
+	info, err := c.networkInfo(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tx := signing.Object{
+		"type":      o.Kind,
+		"from":      key.Address(),
+		"networkId": info.NetworkID,
+		"timestamp": time.Now().Add(info.Skew).UnixMilli(),
+	}
+	switch o.Kind {
+	case "register":
+		tx["alias"] = o.Alias
+		tx["aliasHash"] = signing.Hash([]byte(o.Alias))
+		tx["publicKey"] = key.PublicKey()
+		tx["private"] = false
+		return key.Sign(tx)
+	case "transfer":
+		if tx["fee"], err = o.fee(); err != nil {
+			return nil, err
+		}
+		tx["to"] = o.To
+		tx["chatId"] = chatID(key.Address(), o.To)
+		if o.Memo != "" {
+			tx["memo"] = o.Memo
+		}
+	}
+	if tx["amount"], err = ParseLIB(o.Amount); err != nil {
+		return nil, err
+	}
+	return key.Sign(tx)
+}
+
+// networkInfo asks for the network's id and time.
+func (c *Client) networkInfo(ctx context.Context) (nodelist.Info, error) {
+	var first error
+	for _, a := range c.archivers {
+		_, info, err := a.RTC(ctx)
+		if err == nil && info.NetworkID == "" {
+			err = &hopError{hopArchiver, fmt.Errorf("archiver %s: no node has joined yet, so the network has no id", a.Archiver().URL)}
+		}
+		if err == nil {
+			return info, nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return nodelist.Info{}, first
+}
+
+// chatID names the chat of two users: the hash of their addresses in order.
+func chatID(a, b string) string {
+	pair := []string{a, b}
+	slices.Sort(pair)
+	return signing.Hash([]byte(pair[0] + pair[1]))
+}
