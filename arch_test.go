@@ -1,0 +1,97 @@
+package main
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/liberdus/liberdus"
+
+// arrows lists, for each package, the packages of this module that its code
+// may import. A new arrow is a design change: it is made here, in the same
+// commit. Tests may import what they like.
+var arrows = map[string]string{
+	".":                  "roles internal/config internal/signing internal/telemetry",
+	"roles":              "signaling rtc nodelist internal/api internal/config internal/ledger internal/rpc internal/signing",
+	"rtc":                "signaling",
+	"signaling":          "",
+	"nodelist":           "internal/signing",
+	"internal/api":       "internal/ledger internal/rpc internal/signing",
+	"internal/ledger":    "internal/signing",
+	"internal/rpc":       "",
+	"internal/signing":   "",
+	"internal/config":    "",
+	"internal/telemetry": "",
+	"internal/demo":      "",
+}
+
+// owners names the only package that may import a library, tests included.
+var owners = map[string]string{
+	"github.com/gorilla/websocket":  "signaling",
+	"github.com/pion":               "rtc",
+	"github.com/BurntSushi/toml":    "internal/config",
+	"github.com/urfave/cli":         ".",
+	"github.com/cockroachdb/pebble": "internal/ledger",
+	"github.com/decred":             "internal/signing",
+	"golang.org/x/crypto":           "internal/signing",
+	"golang.org/x/term":             "internal/telemetry",
+	"github.com/chromedp":           "e2e",
+	"github.com/prometheus":         "nobody",
+	"encoding/gob":                  "nobody", // hostile input is JSON, decoded with limits
+	"unsafe":                        "nobody",
+}
+
+func TestArrows(t *testing.T) {
+	seen := map[string]bool{}
+	// Parsing here, rather than running go list, lets go test see which files
+	// the answer depends on, so a cached pass never hides a new import.
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && path != "." && (strings.HasPrefix(d.Name(), ".") || slices.Contains([]string{"testdata", "node_modules", "bin", "liberdus-data"}, d.Name())):
+			return filepath.SkipDir
+		case d.IsDir() || !strings.HasSuffix(path, ".go"):
+			return nil
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		from, test := filepath.ToSlash(filepath.Dir(path)), strings.HasSuffix(path, "_test.go")
+		allowed, known := arrows[from]
+		if !known && !test {
+			t.Errorf("%s: package %s is not in arrows", path, from)
+		}
+		seen[from] = true
+		for _, spec := range f.Imports {
+			to, _ := strconv.Unquote(spec.Path.Value)
+			if p, ours := strings.CutPrefix(to, module+"/"); ours {
+				if !test && !slices.Contains(strings.Fields(allowed), p) {
+					t.Errorf("%s: %s may not import %s", path, from, p)
+				}
+				continue
+			}
+			for lib, owner := range owners {
+				if strings.HasPrefix(to+"/", lib+"/") && from != owner {
+					t.Errorf("%s: only %s may import %s", path, owner, lib)
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for p := range arrows {
+		if !seen[p] {
+			t.Errorf("arrows names %s, which does not exist", p)
+		}
+	}
+}

@@ -1,0 +1,271 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/liberdus/liberdus/internal/config"
+	"github.com/liberdus/liberdus/internal/signing"
+	"github.com/liberdus/liberdus/internal/telemetry"
+	"github.com/liberdus/liberdus/roles"
+)
+
+func clientCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "client",
+		Usage: "talk to a node",
+		Description: "Each command prints one JSON document on stdout, also when it fails: {\"error\",\"hop\"}. Logs go to stderr.\n" +
+			"Exit codes: 0 done, 1 could not be done, 2 wrong usage or input, 3 refused by the network, 4 no such account.",
+		Subcommands: []*cli.Command{injectCommand(), accountCommand(), nodesCommand(), txCommand(), keygenCommand()},
+	}
+}
+
+// dialFlags are those of the commands that open a connection.
+func dialFlags(flags ...cli.Flag) []cli.Flag {
+	return with("warn", append(flags,
+		texts("archiver", "`URL` or URL#PUBLICKEY of an archiver, repeatable", ""),
+		text("peer", "peer `ID` to talk to", "an active node of the list"),
+		toggle("require-identity", "refuse a peer that cannot prove a key"),
+		text("data", "`DIR` that keeps the archivers' keys", "in your configuration folder"),
+		duration("timeout", "`TIME` to connect and be answered", "20s"),
+	)...)
+}
+
+// withClient runs f with a client and prints the document it returns.
+func withClient(c *cli.Context, args int, usage string, f func(ctx context.Context, cl *roles.Client, cfg config.Client) (any, error)) error {
+	file, log, err := load(c)
+	if err != nil {
+		return err
+	}
+	cfg := file.Client
+	config.Override(&cfg, c)
+	if c.NArg() != args {
+		return usagef("usage: %s %s", c.Command.HelpName, usage)
+	}
+	if err := cfg.Validate(); err != nil {
+		return &roles.UsageError{Err: err}
+	}
+	cl, err := roles.NewClient(cfg, log)
+	if err != nil {
+		return err
+	}
+	progress := telemetry.NewProgress(os.Stderr)
+	cl.Progress = progress.Set
+	doc, err := f(c.Context, cl, cfg)
+	progress.Done()
+	return print(os.Stdout, doc, err)
+}
+
+// print writes the one document of a command: what it found, or why it failed.
+func print(w io.Writer, doc any, err error) error {
+	if _, usage := errors.AsType[*roles.UsageError](err); usage {
+		return err
+	}
+	if doc == nil {
+		doc = struct {
+			Error string `json:"error"`
+			Hop   string `json:"hop"`
+		}{oneLine(err), roles.Hop(err)}
+	}
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return errors.Join(err, enc.Encode(doc))
+}
+
+func limited(ctx context.Context, cfg config.Client) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, cfg.Timeout, fmt.Errorf("not done within %v", cfg.Timeout))
+}
+
+func accountCommand() *cli.Command {
+	return &cli.Command{
+		Name:        "account",
+		Usage:       "print an account",
+		ArgsUsage:   "ID",
+		Description: "Prints {\"id\",\"account\",\"peer\"}; exit code 4 if there is no such account.\n\nliberdus client account --archiver http://127.0.0.1:6080 ID",
+		Flags:       dialFlags(),
+		Action: func(c *cli.Context) error {
+			return withClient(c, 1, "ID", func(ctx context.Context, cl *roles.Client, cfg config.Client) (any, error) {
+				ctx, cancel := limited(ctx, cfg)
+				defer cancel()
+				return cl.Account(ctx, c.Args().First())
+			})
+		},
+	}
+}
+
+func nodesCommand() *cli.Command {
+	return &cli.Command{
+		Name:        "nodes",
+		Usage:       "print the active nodes of the verified list",
+		Description: "Prints {\"nodes\":[{\"id\",\"ip\",\"port\",\"publicKey\",\"peerId\"}…],\"archiver\"}.\n\nliberdus client nodes --archiver http://127.0.0.1:6080",
+		Flags:       dialFlags(),
+		Action: func(c *cli.Context) error {
+			return withClient(c, 0, "", func(ctx context.Context, cl *roles.Client, cfg config.Client) (any, error) {
+				ctx, cancel := limited(ctx, cfg)
+				defer cancel()
+				return cl.Nodes(ctx)
+			})
+		},
+	}
+}
+
+func injectCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "inject",
+		Usage:     "send a transaction",
+		ArgsUsage: "TX.json | -",
+		Description: "Prints {\"success\",\"txId\",\"reason\",\"status\",\"peer\"}; exit code 3 if the network refuses it. A transaction without\n" +
+			"sign is signed with --key if that is given.\n\n" +
+			"liberdus client tx transfer --key me.json --to ADDRESS --amount 1 --archiver URL | liberdus client inject --archiver URL --wait -",
+		Flags: dialFlags(
+			text("key", "key `FILE` that signs a transaction without sign", ""),
+			&cli.BoolFlag{Name: "wait", DefaultText: "no", Usage: "wait for the receipt and print it too"},
+		),
+		Action: func(c *cli.Context) error {
+			return withClient(c, 1, "TX.json | -", func(ctx context.Context, cl *roles.Client, cfg config.Client) (any, error) {
+				tx, err := readTx(c.Args().First(), cfg.Key)
+				if err != nil {
+					return nil, &roles.UsageError{Err: err}
+				}
+				return cl.Inject(ctx, tx, c.Bool("wait"))
+			})
+		},
+	}
+}
+
+// maxTx bounds a transaction's file.
+const maxTx = 1 << 20
+
+// readTx reads a transaction from a file or, for "-", from stdin, and signs it
+// if it is not and there is a key.
+func readTx(path, keyFile string) (signing.Object, error) {
+	in := os.Stdin
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		in = f
+	}
+	data, err := io.ReadAll(io.LimitReader(in, maxTx+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	if len(data) > maxTx {
+		return nil, fmt.Errorf("%s: over %d bytes", path, maxTx)
+	}
+	tx, err := signing.ParseObject(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s is not a transaction in JSON: %w", path, err)
+	}
+	if keyFile == "" {
+		return tx, nil
+	}
+	key, err := signing.LoadKey(keyFile)
+	if err != nil || tx["sign"] != nil {
+		return tx, err
+	}
+	return key.Sign(tx)
+}
+
+func txCommand() *cli.Command {
+	return &cli.Command{
+		Name:        "tx",
+		Usage:       "build and sign a transaction",
+		Description: "Prints the signed transaction alone, to be piped into `liberdus client inject -`. It is good for about 5 seconds.",
+		Subcommands: []*cli.Command{
+			txKind("register", "give the key's user a name", "--key me.json --alias alice",
+				word("alias", "`NAME` of 1 to 20 lower-case letters and digits")),
+			txKind("create", "make test funds for the key's user", "--key me.json --amount 10",
+				word("amount", "`LIB`, such as 10 or 0.5")),
+			txKind("transfer", "send LIB to another user", "--key me.json --to ADDRESS --amount 1.5 --memo thanks",
+				word("to", "`ADDRESS` of the receiver"),
+				word("amount", "`LIB`, such as 10 or 0.5"),
+				&cli.StringFlag{Name: "fee", Usage: "`LIB`, the most to pay the network", DefaultText: "what it takes"},
+				word("memo", "`TEXT` for the receiver")),
+		},
+	}
+}
+
+func txKind(name, usage, example string, own ...cli.Flag) *cli.Command {
+	return &cli.Command{
+		Name:  name,
+		Usage: usage,
+		Description: "Prints the signed transaction.\n\n" +
+			"liberdus client tx " + name + " " + example + " --archiver http://127.0.0.1:6080 | liberdus client inject --archiver http://127.0.0.1:6080 --wait -",
+		Flags: with("warn", append(own,
+			text("key", "key `FILE` of the sender", ""),
+			texts("archiver", "`URL` or URL#PUBLICKEY of an archiver: tells the network's id and time", ""),
+			text("data", "`DIR` that keeps the archivers' keys", "in your configuration folder"),
+			duration("timeout", "`TIME` to be answered", "20s"))...),
+		Action: func(c *cli.Context) error {
+			return withClient(c, 0, "", func(ctx context.Context, cl *roles.Client, cfg config.Client) (any, error) {
+				tx, err := buildTx(ctx, c, cl, cfg)
+				if err != nil {
+					return nil, err
+				}
+				text, err := signing.Canonical(tx)
+				return json.RawMessage(text), err
+			})
+		},
+	}
+}
+
+func buildTx(ctx context.Context, c *cli.Context, cl *roles.Client, cfg config.Client) (signing.Object, error) {
+	if cfg.Key == "" {
+		return nil, usagef("no --key FILE to sign with (make one with liberdus client keygen)")
+	}
+	key, err := signing.LoadKey(cfg.Key)
+	if err != nil {
+		return nil, &roles.UsageError{Err: err}
+	}
+	order := roles.Order{Kind: c.Command.Name, Alias: c.String("alias"), To: c.String("to"), Amount: c.String("amount"), Fee: c.String("fee"), Memo: c.String("memo")}
+	if err := order.Validate(); err != nil {
+		return nil, &roles.UsageError{Err: err}
+	}
+	ctx, cancel := limited(ctx, cfg)
+	defer cancel()
+	return cl.Sign(ctx, order, key)
+}
+
+func keygenCommand() *cli.Command {
+	return &cli.Command{
+		Name:        "keygen",
+		Usage:       "make a key",
+		Description: "Writes {\"type\",\"publicKey\",\"secretKey\"} to the file, readable by you alone, and prints {\"address\",\"publicKey\"}.\n\nliberdus client keygen --out me.json",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "scheme", Value: signing.SchemeSecp256k1, Usage: "secp256k1 (users) or ed25519 (nodes)"},
+			&cli.StringFlag{Name: "out", Value: "key.json", Usage: "`FILE` to write; it is never overwritten"},
+		},
+		Action: func(c *cli.Context) error {
+			if err := noArgs(c); err != nil {
+				return &roles.UsageError{Err: err}
+			}
+			key, err := newKey(c.String("scheme"))
+			if err != nil {
+				return &roles.UsageError{Err: err}
+			}
+			if err := signing.WriteKey(c.String("out"), key); err != nil {
+				return &roles.UsageError{Err: err}
+			}
+			return print(os.Stdout, map[string]string{"address": key.Address(), "publicKey": key.PublicKey()}, nil)
+		},
+	}
+}
+
+func newKey(scheme string) (signing.Key, error) {
+	switch scheme {
+	case signing.SchemeSecp256k1:
+		return signing.NewUserKey()
+	case signing.SchemeEd25519:
+		return signing.NewNodeKey()
+	}
+	return nil, fmt.Errorf("--scheme %q: want %s or %s", scheme, signing.SchemeSecp256k1, signing.SchemeEd25519)
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/liberdus/liberdus/internal/config"
+	"github.com/liberdus/liberdus/internal/telemetry"
+	"github.com/liberdus/liberdus/roles"
+)
+
+// interleave moves flags before positional arguments, command by command, so
+// that they work on either side of them.
+func interleave(a *cli.App, args []string) []string {
+	out := args[:min(1, len(args))]
+	commands, known := a.Commands, a.Flags
+	var flags, positional []string
+	for i := 1; i < len(args); i++ {
+		arg := args[i]
+		switch sub := find(commands, arg); {
+		case arg == "--":
+			positional = append(positional, args[i:]...)
+			i = len(args)
+		case len(arg) > 1 && arg[0] == '-':
+			flags = append(flags, arg)
+			if takesValue(known, arg) && i+1 < len(args) {
+				i++
+				flags = append(flags, args[i])
+			}
+		case sub != nil && len(positional) == 0:
+			out = append(append(out, flags...), arg)
+			flags, commands, known = nil, sub.Subcommands, sub.Flags
+		default:
+			positional = append(positional, arg)
+		}
+	}
+	return append(append(out, flags...), positional...)
+}
+
+func find(list []*cli.Command, name string) *cli.Command {
+	for _, c := range list {
+		if c.HasName(name) {
+			return c
+		}
+	}
+	return nil
+}
+
+// takesValue reports whether the argument after arg belongs to it.
+func takesValue(known []cli.Flag, arg string) bool {
+	name, _, hasValue := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+	for _, f := range known {
+		for _, n := range f.Names() {
+			if n == name {
+				_, isBool := f.(*cli.BoolFlag)
+				return !isBool && !hasValue
+			}
+		}
+	}
+	return false
+}
+
+// Settings: flags that can also be given as LIBERDUS_<NAME> in the environment,
+// and in a file. The default is shown only; config has the value.
+
+func text(name, usage, def string) cli.Flag {
+	return &cli.StringFlag{Name: name, Usage: usage, DefaultText: def, EnvVars: []string{config.EnvName(name)}}
+}
+
+func texts(name, usage, def string) cli.Flag {
+	return &cli.StringSliceFlag{Name: name, Usage: usage, DefaultText: def, EnvVars: []string{config.EnvName(name)}}
+}
+
+func number(name, usage, def string) cli.Flag {
+	return &cli.IntFlag{Name: name, Usage: usage, DefaultText: def, EnvVars: []string{config.EnvName(name)}}
+}
+
+func toggle(name, usage string) cli.Flag {
+	return &cli.BoolFlag{Name: name, Usage: usage, DefaultText: "no", EnvVars: []string{config.EnvName(name)}}
+}
+
+func duration(name, usage, def string) cli.Flag {
+	return &cli.DurationFlag{Name: name, Usage: usage, DefaultText: def, EnvVars: []string{config.EnvName(name)}}
+}
+
+// word is a flag that only the command line sets.
+func word(name, usage string) cli.Flag { return &cli.StringFlag{Name: name, Usage: usage} }
+
+// with adds the flags that every command has. An empty level is that of
+// programs, or of people on a terminal.
+func with(level string, flags ...cli.Flag) []cli.Flag {
+	shown := level
+	if level == "" {
+		shown = "info; warn on a terminal"
+	}
+	return append(flags,
+		&cli.StringFlag{Name: "config", Usage: "settings `FILE` (see config.example.toml)", EnvVars: []string{config.EnvName("config")}},
+		&cli.StringFlag{Name: "log-level", Value: level, DefaultText: shown, Usage: "debug, info, warn or error", EnvVars: []string{config.EnvName("log-level")}})
+}
+
+// load returns the settings: flags over environment over file over defaults.
+func load(c *cli.Context) (config.File, *slog.Logger, error) {
+	level := c.String("log-level")
+	if level == "" {
+		level = "info"
+		if telemetry.IsTerminal(os.Stderr) { // where a person reads what the command prints
+			level = "warn"
+		}
+	}
+	log, err := telemetry.NewLogger(os.Stderr, level)
+	if err != nil {
+		return config.File{}, nil, &roles.UsageError{Err: err}
+	}
+	f, err := config.Load(c.String("config"))
+	if err != nil {
+		return f, log, &roles.UsageError{Err: err}
+	}
+	return f, log, nil
+}

@@ -1,0 +1,97 @@
+// Command liberdus is a node, an archiver or a client of a Liberdus network
+// whose clients reach the nodes over WebRTC.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/liberdus/liberdus/roles"
+)
+
+// Exit codes.
+const (
+	exitFailed    = 1 // could not be done: archiver down, busy port, peer absent, timeout
+	exitUsage     = 2 // wrong flags, unreadable or non-JSON input, bad configuration
+	exitRefused   = 3 // the network refused the transaction
+	exitNoAccount = 4 // there is no such account
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends at once
+	os.Exit(run(ctx, os.Args))
+}
+
+// run runs one command and returns the exit code.
+func run(ctx context.Context, args []string) int {
+	a := app()
+	err := a.RunContext(ctx, interleave(a, args))
+	if err == nil {
+		return 0
+	}
+	if _, usage := errors.AsType[*roles.UsageError](err); usage {
+		fmt.Fprintln(os.Stderr, "liberdus:", oneLine(err))
+		return exitUsage
+	}
+	switch {
+	case errors.Is(err, roles.ErrRefused):
+		return exitRefused
+	case errors.Is(err, roles.ErrNoAccount):
+		return exitNoAccount
+	}
+	fmt.Fprintln(os.Stderr, "liberdus:", oneLine(err))
+	return exitFailed
+}
+
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+
+func usagef(format string, args ...any) error {
+	return &roles.UsageError{Err: fmt.Errorf(format, args...)}
+}
+
+func app() *cli.App {
+	a := &cli.App{
+		Name:            "liberdus",
+		Usage:           "reach the nodes of a Liberdus network over WebRTC",
+		Version:         roles.Version,
+		HideHelpCommand: true,
+		Description:     "Try it: run `liberdus devnet` in one terminal; it prints what to type in another.",
+		Commands:        []*cli.Command{archiverCommand(), consensorCommand(), clientCommand(), devnetCommand()},
+		Action:          group,
+		ExitErrHandler:  func(*cli.Context, error) {}, // run maps errors to exit codes
+	}
+	a.OnUsageError = usageError
+	var each func([]*cli.Command)
+	each = func(list []*cli.Command) {
+		for _, c := range list {
+			c.OnUsageError = usageError
+			c.HideHelpCommand = true
+			if c.Action == nil {
+				c.Action = group
+			}
+			each(c.Subcommands)
+		}
+	}
+	each(a.Commands)
+	return a
+}
+
+func usageError(c *cli.Context, err error, _ bool) error {
+	return usagef("%w (see %s --help)", err, c.Command.HelpName)
+}
+
+// group is the action of a command that only has subcommands.
+func group(c *cli.Context) error {
+	if c.Args().Present() {
+		return usagef("unknown command %q (see %s --help)", c.Args().First(), c.Command.HelpName)
+	}
+	return cli.ShowSubcommandHelp(c)
+}

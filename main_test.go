@@ -1,0 +1,76 @@
+package main
+
+import (
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/liberdus/liberdus/internal/config"
+)
+
+func TestInterleave(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		args, to []string
+	}{
+		{"flags before", []string{"client", "account", "--peer", "p", "ID"}, []string{"client", "account", "--peer", "p", "ID"}},
+		{"flags after", []string{"client", "account", "ID", "--peer", "p"}, []string{"client", "account", "--peer", "p", "ID"}},
+		{"with an equals sign", []string{"client", "account", "ID", "--peer=p"}, []string{"client", "account", "--peer=p", "ID"}},
+		{"a boolean takes no value", []string{"client", "inject", "--wait", "tx.json"}, []string{"client", "inject", "--wait", "tx.json"}},
+		{"a boolean after", []string{"client", "inject", "tx.json", "--wait"}, []string{"client", "inject", "--wait", "tx.json"}},
+		{"stdin is no flag", []string{"client", "inject", "-", "--wait"}, []string{"client", "inject", "--wait", "-"}},
+		{"after --", []string{"client", "account", "--", "--peer"}, []string{"client", "account", "--", "--peer"}},
+		{"an unknown flag stays", []string{"client", "account", "ID", "--nosuch"}, []string{"client", "account", "--nosuch", "ID"}},
+		{"a value missing at the end", []string{"client", "account", "--peer"}, []string{"client", "account", "--peer"}},
+		{"an argument that is a command's name", []string{"client", "account", "nodes"}, []string{"client", "account", "nodes"}},
+		{"nothing", nil, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := interleave(app(), append([]string{"liberdus"}, tt.args...))
+			if !slices.Equal(got[1:], tt.to) {
+				t.Errorf("interleave = %q, want %q", got[1:], tt.to)
+			}
+		})
+	}
+}
+
+// Every key of a table can be given as a flag, and by the environment.
+func TestEveryKeyHasItsFlag(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		table    any
+		commands [][]string // whose flags together cover the table
+	}{
+		{"archiver", config.Archiver{}, [][]string{{"archiver"}}},
+		{"consensor", config.Consensor{}, [][]string{{"consensor"}}},
+		{"client", config.Client{}, [][]string{{"client", "account"}, {"client", "inject"}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			env := map[string][]string{}
+			for _, path := range tt.commands {
+				commands := app().Commands
+				var c *cli.Command
+				for _, name := range path {
+					c = find(commands, name)
+					commands = c.Subcommands
+				}
+				for _, f := range c.Flags {
+					if e, ok := f.(cli.DocGenerationFlag); ok {
+						env[f.Names()[0]] = e.GetEnvVars()
+					}
+				}
+			}
+			for _, key := range config.Keys(tt.table) {
+				flag := config.FlagName(key)
+				vars, ok := env[flag]
+				if !ok {
+					t.Errorf("%s.%s has no flag --%s", tt.name, key, flag)
+				} else if !reflect.DeepEqual(vars, []string{config.EnvName(flag)}) {
+					t.Errorf("--%s is set by %q, want %s", flag, vars, config.EnvName(flag))
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/liberdus/liberdus/internal/config"
+	"github.com/liberdus/liberdus/roles"
+)
+
+func archiverCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "archiver",
+		Usage: "host the PeerJS server and the signed list of nodes",
+		Description: "An archiver introduces clients to nodes. It makes its key at first start and keeps it in its data folder.\n\n" +
+			"liberdus archiver\n" +
+			"liberdus archiver --listen 127.0.0.1:6080 --node-listen 127.0.0.1:4000 --data /var/lib/liberdus\n" +
+			"liberdus archiver --public-url https://archiver.example.org --allow-node KEY",
+		Flags: with("info",
+			texts("listen", "`ADDR` of the public listener, repeatable; browsers refuse port 6000", ":6000 and :6080"),
+			text("node-listen", "`ADDR` of the listener for nodes, \"\" for none", ":4000"),
+			text("data", "`DIR` of the key and the list", "liberdus-data/archiver"),
+			text("public-url", "`URL` that clients are told, where a TLS terminator stands in front", ""),
+			text("network-id", "id of the network, 64 `HEX` digits", "that of the first node"),
+			texts("allow-node", "public `KEY` that may be listed, repeatable", "any"),
+			texts("limit-exempt", "`NETWORK` that limits per address spare, repeatable", "loopback"),
+			number("concurrent-limit", "`N` peers at once on the PeerJS server", "5000"),
+			toggle("allow-discovery", "list the connected peers at /liberdus-peer/liberdus/peers"),
+		),
+		Action: func(c *cli.Context) error {
+			f, log, err := load(c)
+			if err != nil {
+				return err
+			}
+			cfg := f.Archiver
+			config.Override(&cfg, c)
+			if err := errors.Join(noArgs(c), cfg.Validate()); err != nil {
+				return &roles.UsageError{Err: err}
+			}
+			a, err := roles.NewArchiver(cfg, log)
+			if err != nil {
+				return err
+			}
+			return a.Run(c.Context)
+		},
+	}
+}
+
+func consensorCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "consensor",
+		Usage: "serve a node's API over WebRTC and HTTP",
+		Description: "A consensor registers with its archivers under its public key and answers clients. It keeps an embedded\n" +
+			"ledger in its data folder: a transaction that was accepted is on disk.\n\n" +
+			"liberdus consensor --archiver http://127.0.0.1:6080\n" +
+			"liberdus consensor --archiver http://archiver.example.org:6080#KEY --external 203.0.113.7:9001",
+		Flags: with("info",
+			texts("archiver", "`URL` or URL#PUBLICKEY of an archiver to join, repeatable", ""),
+			text("listen", "`ADDR` of the HTTP server", ":9001"),
+			text("external", "`HOST:PORT` at which it is reached from outside", "that of listen"),
+			text("data", "`DIR` of the ledger and the key", "liberdus-data/consensor"),
+			text("key", "key `FILE` of the node, or a Shardus node's secrets.json", "key.json in data"),
+			text("network-id", "id that a new ledger is created with, 64 `HEX` digits", "random"),
+		),
+		Action: func(c *cli.Context) (err error) {
+			f, log, err := load(c)
+			if err != nil {
+				return err
+			}
+			cfg := f.Consensor
+			config.Override(&cfg, c)
+			if err := errors.Join(noArgs(c), cfg.Validate()); err != nil {
+				return &roles.UsageError{Err: err}
+			}
+			n, err := roles.NewConsensor(cfg, nil, log)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, n.Close()) }()
+			return n.Run(c.Context)
+		},
+	}
+}
+
+func devnetCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "devnet",
+		Usage: "run an archiver and some consensors in one process",
+		Description: "The consensors share one ledger. With a --listen of port 0 every other port is chosen by the system too.\n\n" +
+			"liberdus devnet\n" +
+			"liberdus devnet --consensors 5 --listen 127.0.0.1:0 --data /tmp/devnet",
+		Flags: with("",
+			&cli.IntFlag{Name: "consensors", Value: 3, Usage: "`N` nodes"},
+			&cli.StringSliceFlag{Name: "listen", Usage: "`ADDR` of the archiver, repeatable (default 127.0.0.1:6000 and 127.0.0.1:6080)"},
+			&cli.StringFlag{Name: "data", Value: "liberdus-data/devnet", Usage: "`DIR` of everything it keeps"},
+		),
+		Action: runDevnet,
+	}
+}
+
+func runDevnet(c *cli.Context) (err error) {
+	_, log, err := load(c)
+	if err != nil {
+		return err
+	}
+	cfg := roles.DevnetConfig{
+		Listen: c.StringSlice("listen"), NodeListen: "127.0.0.1:4000", Consensors: c.Int("consensors"), Data: c.String("data"),
+		ConsensorListen: func(i int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(9001+i)) },
+	}
+	if len(cfg.Listen) == 0 {
+		cfg.Listen = []string{"127.0.0.1" + config.PortArchiver, "127.0.0.1" + config.PortArchiverBrowser}
+	}
+	check := config.Default().Archiver
+	check.Listen = cfg.Listen
+	if err := errors.Join(noArgs(c), check.Validate()); err != nil {
+		return &roles.UsageError{Err: err}
+	}
+	if cfg.Consensors < 1 || cfg.Consensors > 100 {
+		return usagef("--consensors %d: 1 to 100 are possible", cfg.Consensors)
+	}
+	for _, addr := range cfg.Listen {
+		if strings.HasSuffix(addr, ":0") {
+			cfg.NodeListen, cfg.ConsensorListen = "127.0.0.1:0", func(int) string { return "127.0.0.1:0" }
+		}
+	}
+	d, err := roles.NewDevnet(cfg, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	return d.Run(c.Context, func() { fmt.Print(d.Welcome()) })
+}
+
+// noArgs refuses positional arguments, which are most often a forgotten flag.
+func noArgs(c *cli.Context) error {
+	if c.Args().Present() {
+		return fmt.Errorf("unexpected argument %q", c.Args().First())
+	}
+	return nil
+}
