@@ -1,0 +1,48 @@
+// What both pages share: their parameters and how they tell the test what happened.
+//
+// Parameters (query string): host, port, path, key, peer (whom to call), serialization (peerjs
+// page only: json or raw), tx (JSON text), account (id to ask for).
+//
+// Outcome: window.result = {ok, error, ourId, messages, faults} and document.title "done" or "failed".
+'use strict'
+
+const params = Object.fromEntries(new URLSearchParams(location.search))
+const outcome = { ok: false, error: '', ourId: '', messages: [], faults: [] }
+
+function settle (error) {
+  if (window.result) return
+  outcome.ok = !error
+  outcome.error = error ? String(error.message || error) : ''
+  window.result = outcome
+  document.title = outcome.ok ? 'done' : 'failed'
+}
+
+// A fault is anything the page's own libraries complain about: none is expected.
+function fault (text) {
+  outcome.faults.push(text)
+}
+window.addEventListener('error', event => fault(`uncaught: ${event.message}`))
+window.addEventListener('unhandledrejection', event => fault(`unhandled: ${event.reason}`))
+for (const level of ['error', 'warn']) {
+  const original = console[level].bind(console)
+  console[level] = (...words) => {
+    fault(`console.${level}: ${words.map(String).join(' ')}`)
+    original(...words)
+  }
+}
+
+// The two requests, in the words of the first Liberdus web client: no ids, one after the other.
+function requests (sender) {
+  return [
+    { url: 'inject', method: 'POST', body: JSON.parse(params.tx), sender },
+    { url: 'account/id', method: 'GET', body: { id: params.account }, sender }
+  ]
+}
+
+// heard notes one parsed message; the account is what the page waits for.
+function heard (message) {
+  outcome.messages.push(message)
+  if (message.type === 'account') settle()
+}
+
+setTimeout(() => settle('no account within 25 s'), 25000)
