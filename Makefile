@@ -1,0 +1,46 @@
+# `make help` lists the targets. Everything runs on Linux with Go, Node.js, git
+# and make; what the tests need beside is installed by scripts/test-setup.
+
+GO ?= go
+BIN := bin/liberdus
+# How long `make fuzz` gives each target.
+FUZZTIME ?= 20s
+
+.PHONY: help build demo test race fuzz e2e bench lint setup
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/liberdus
+	@mkdir -p bin
+	$(GO) build -trimpath -o $(BIN) .
+
+demo: build ## run a network, two users and a transfer over WebRTC
+	@$(GO) run ./internal/demo $(BIN)
+
+test: setup lint race e2e ## install what the tests need, then lint and test everything
+
+setup: ## install what the tests need: a browser, strace, a C compiler, npm packages
+	./scripts/test-setup
+
+race: ## the unit tests, under the race detector
+	$(GO) test -race -timeout 15m $$($(GO) list ./... | grep -v /e2e$$)
+
+# Apart from the others: some promises are in seconds, and the machine may be small.
+e2e: setup ## the real clients: Node.js, Chromium, npm peer
+	$(GO) test -race -count=1 -timeout 15m ./e2e
+
+fuzz: ## every fuzz target, FUZZTIME (20s) each
+	@$(GO) list ./... | while read -r pkg; do \
+		for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+			echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+		done; done
+
+bench: ## benchmarks, several runs; compare ratios, not times
+	$(GO) test -run '^$$' -bench . -count 3 ./internal/... ./rtc ./signaling ./nodelist
+
+lint: ## vet, staticcheck, gofumpt, go mod tidy
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	@test -z "$$($(GO) tool gofumpt -l .)" || { $(GO) tool gofumpt -d .; exit 1; }
+	$(GO) mod tidy -diff
