@@ -64,13 +64,18 @@ func joinBody(req JoinRequest, key *signing.NodeKey, timestamp int64) ([]byte, e
 	return signing.Canonical(signed)
 }
 
-// joinTime returns the archiver's time in milliseconds, always later than the
-// time before.
+// joinTime returns the archiver's time in milliseconds, later than the time
+// before. An archiver whose clock was set back further than it takes joins from
+// the future gets its own time: the later one would be refused until then.
 func (c *Client) joinTime(a *anchor) int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.lastJoin = max(a.now().UnixMilli(), c.lastJoin+1)
-	return c.lastJoin
+	now := a.now().UnixMilli()
+	if next := c.lastJoin + 1; next-now < maxSkew.Milliseconds() {
+		now = max(now, next)
+	}
+	c.lastJoin = now
+	return now
 }
 
 func (c *Client) forgetAnchor() {

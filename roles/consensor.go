@@ -130,6 +130,7 @@ func (n *Consensor) newLinks() error {
 	if err != nil {
 		return err
 	}
+	taken := new(claims)
 	for _, text := range n.cfg.Archiver {
 		a, err := nodelist.ParseArchiver(text)
 		if err != nil {
@@ -143,6 +144,7 @@ func (n *Consensor) newLinks() error {
 			archiver: c, key: n.key, peer: n.peer,
 			join:   nodelist.JoinRequest{IP: n.host, Port: n.port, PeerID: n.PeerID(), NetworkID: n.ledger.NetworkID()},
 			log:    n.log.With("archiver", a.URL),
+			taken:  taken,
 			opened: func() { n.first.Do(func() { close(n.online) }) },
 		})
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -235,4 +236,42 @@ func TestConsensorWithoutArchiver(t *testing.T) {
 	if err := n.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "http://127.0.0.1:1") {
 		t.Errorf("Run = %v, want an error that names the archiver", err)
 	}
+}
+
+// Two URLs of one archiver must not take the node's id from each other.
+func TestOneArchiverUnderTwoURLs(t *testing.T) {
+	d := startDevnet(t, 1)
+	var log strings.Builder
+	cfg := config.Default().Consensor
+	cfg.Listen, cfg.Data = "127.0.0.1:0", t.TempDir()
+	cfg.Archiver = []string{d.Archiver.URL(), strings.Replace(d.Archiver.URL(), "127.0.0.1", "localhost", 1)}
+	cfg.NetworkID = roles.NetworkID(d)
+	n, err := roles.NewConsensor(cfg, nil, slog.New(slog.NewTextHandler(&locked{w: &log}, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	if err := n.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Count(log.String(), "connected to the archiver"); got != 1 {
+		t.Errorf("%d connections in 2 s, want 1:\n%s", got, &log)
+	}
+	if !strings.Contains(log.String(), "another URL leads to the same archiver") {
+		t.Errorf("the log does not say what is wrong:\n%s", &log)
+	}
+}
+
+// locked is a log that several goroutines write to.
+type locked struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (l *locked) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
 }

@@ -1,6 +1,13 @@
 package roles
 
-import "time"
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/liberdus/liberdus/internal/signing"
+	"github.com/liberdus/liberdus/nodelist"
+)
 
 // SetStartTime shortens how long n tries to reach its first archiver.
 func SetStartTime(n *Consensor, d time.Duration) { n.startTime = d }
@@ -10,3 +17,20 @@ func NewVerifier() identityVerifier { return identityVerifier{} }
 
 // NextLead is nextLead.
 var NextLead = nextLead
+
+// Tokens returns a maker of one link's tokens: given how far the archiver's
+// clock is ahead, it returns how far ahead of that clock the token expires.
+func Tokens(key *signing.NodeKey) func(skew time.Duration) time.Duration {
+	l := &link{key: key}
+	return func(skew time.Duration) time.Duration {
+		token := l.token(located{info: nodelist.Info{Skew: skew}})
+		unix, err := strconv.ParseInt(strings.Split(token, ".")[1], 10, 64)
+		if err != nil {
+			panic(err)
+		}
+		return time.Until(time.Unix(unix, 0).Add(-skew))
+	}
+}
+
+// NetworkID returns the id of d's network.
+func NetworkID(d *Devnet) string { return d.ledger.NetworkID() }

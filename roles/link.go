@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -39,6 +40,7 @@ type link struct {
 	peer     *rtc.Peer
 	join     nodelist.JoinRequest
 	log      *slog.Logger
+	taken    *claims // of this node's links
 	// opened is called after each successful connection.
 	opened func()
 
@@ -81,32 +83,35 @@ func (l *link) wait() time.Duration {
 
 // connect is one connection to the archiver, from its /rtc to its end.
 func (l *link) connect(ctx context.Context) error {
-	info, foreign, err := locate(ctx, l.archiver)
+	at, foreign, err := locate(ctx, l.archiver)
 	if err != nil {
 		return err
 	}
-	token := l.token(info)
-	sig, err := signaling.Dial(ctx, signaling.ClientConfig{URL: info.server.URL(), Key: info.server.Key, ID: l.key.Public(), Token: token}, l.log)
+	if !foreign && !l.taken.claim(at.info.Key, l) {
+		return errors.New("another URL leads to the same archiver: give one of them")
+	}
+	token := l.token(at)
+	sig, err := signaling.Dial(ctx, signaling.ClientConfig{URL: at.server.URL(), Key: at.server.Key, ID: l.key.Public(), Token: token}, l.log)
 	l.lead = nextLead(l.lead, err)
 	if err != nil {
 		return fmt.Errorf("signalling: %w", err)
 	}
-	defer sig.Close()
+	defer l.leave(ctx, sig)
 	attached, err := l.peer.Attach(l.server(), sig)
 	if err != nil {
 		return err
 	}
-	ran := make(chan error, 1)
-	lctx, cancel := context.WithCancel(ctx)
-	go func() { ran <- attached.Run(lctx) }() // waited for below
-	defer func() { cancel(); <-ran }()
+	up, ended := context.WithCancelCause(ctx) // ends with the connection
+	var reading sync.WaitGroup
+	reading.Go(func() { ended(errors.Join(attached.Run(up), sig.Err())) })
+	defer reading.Wait()
+	defer ended(nil)
 
 	if foreign {
 		l.log.Warn("not an archiver but a bare PeerJS server: this node is on no list there, and is reached by its peer id alone")
-	} else if err := l.enlist(ctx, token); err != nil {
+	} else if err := l.enlist(up, token); err != nil {
 		return err
 	}
-	l.attempt = 0
 	l.lastErr.Store(nil)
 	l.log.Info("connected to the archiver", "peerId", sig.ID())
 	l.opened()
@@ -114,21 +119,29 @@ func (l *link) connect(ctx context.Context) error {
 	defer again.Stop()
 	for {
 		select {
-		case err = <-ran:
-			ran <- err
-			return errors.Join(err, sig.Err())
+		case <-up.Done():
+			return context.Cause(up)
 		case <-again.C:
 			if foreign {
 				continue
 			}
-			if err := l.enlist(ctx, token); err != nil {
+			if err := l.enlist(up, token); err != nil {
 				l.log.Warn("the place on the list could not be confirmed", "err", err)
 			}
-		case <-ctx.Done():
-			bye, stop := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-			defer stop()
-			return sig.Leave(bye)
 		}
+	}
+}
+
+// leave closes the connection; if the node stops, it says goodbye first.
+func (l *link) leave(ctx context.Context, sig *signaling.Client) {
+	if ctx.Err() == nil {
+		sig.Close()
+		return
+	}
+	bye, stop := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer stop()
+	if err := sig.Leave(bye); err != nil {
+		l.log.Debug("leave", "err", err)
 	}
 }
 
@@ -165,8 +178,10 @@ const tokenLife = time.Minute
 // before, because the server lets the later one take the id over from a
 // connection that has died without a word.
 func (l *link) token(at located) string {
-	expiry := time.Now().Add(at.info.Skew + tokenLife + l.lead)
-	if earliest := l.lastExpiry.Add(time.Second); expiry.Before(earliest) {
+	now := time.Now().Add(at.info.Skew)
+	expiry := now.Add(tokenLife + l.lead)
+	earliest := l.lastExpiry.Add(time.Second)
+	if expiry.Before(earliest) && earliest.Before(now.Add(2*tokenLife-10*time.Second)) { // else the archiver's clock was set back
 		expiry = earliest
 	}
 	l.lastExpiry = expiry
@@ -180,6 +195,27 @@ func nextLead(lead time.Duration, err error) time.Duration {
 		return 0
 	}
 	return (lead + 20*time.Second) % tokenLife
+}
+
+// claims says which archiver each link of a node holds: two of them at one
+// archiver would take the node's id from each other for ever.
+type claims struct {
+	mu    sync.Mutex
+	links map[string]*link // by the archiver's key
+}
+
+// claim gives the archiver of that key to l, unless another link has it.
+func (c *claims) claim(key string, l *link) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.links == nil {
+		c.links = make(map[string]*link)
+	}
+	if other := c.links[key]; other != nil && other != l {
+		return false
+	}
+	c.links[key] = l
+	return true
 }
 
 // located is what an archiver says of its signalling server.

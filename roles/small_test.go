@@ -156,3 +156,27 @@ func TestNextLead(t *testing.T) {
 		t.Errorf("lead after another failure = %v, want 0", got)
 	}
 }
+
+// Tokens expire one later than the other, within what an archiver takes, also
+// when the archiver's clock is set back.
+func TestTokensFollowTheArchiversClock(t *testing.T) {
+	key, err := signing.NewNodeKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	expires := roles.Tokens(key)
+	var last time.Duration
+	for i := range 20 {
+		got := expires(time.Hour)
+		if got > 2*time.Minute || got < 30*time.Second {
+			t.Fatalf("token %d expires %v ahead, want 30s to 2m", i, got)
+		}
+		if got <= last {
+			t.Errorf("token %d expires %v ahead, not after the one before, %v", i, got, last)
+		}
+		last = got
+	}
+	if got := expires(0); got > 2*time.Minute {
+		t.Errorf("after the clock was set back a token expires %v ahead, want up to 2m", got)
+	}
+}

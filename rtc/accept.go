@@ -25,6 +25,7 @@ func (p *Peer) accept(key connKey, offer signal) {
 	c.offer = offer
 	if err := p.add(c); err != nil {
 		p.handshakes.Add(-1)
+		c.cancel(err) // it will not run
 		log.Warn("offer declined", "err", err)
 	}
 }
@@ -76,7 +77,7 @@ func (c *conn) answerOffer(deadline <-chan time.Time) error {
 	} else if remote.fingerprint != c.remote.fingerprint {
 		return fmt.Errorf("%w: another DTLS fingerprint than before", errDescription)
 	}
-	c.remote, c.caps = remote, c.offer.caps
+	c.remote = remote
 	if err := c.setRemote(webrtc.SDPTypeOffer, c.offer.sdp); err != nil {
 		return err
 	}

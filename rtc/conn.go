@@ -14,7 +14,7 @@ import (
 
 const (
 	inboxSize     = 128 // messages waiting for one connection
-	maxCandidates = 64  // remote candidates of one connection
+	maxCandidates = 40  // remote candidates of one connection, those in its description included
 	maxChannels   = 16  // channels beside the first that a peer may open
 )
 
@@ -49,7 +49,8 @@ type conn struct {
 	// Handed over by pion's callbacks to run.
 	candidates chan *webrtc.ICECandidate
 	states     chan webrtc.ICEConnectionState
-	encrypted  chan struct{} // DTLS is up
+	dtls       chan webrtc.DTLSTransportState // connected or failed
+	ended      chan error                     // SCTP is at its end
 	channels   chan opened
 
 	// Owned by run.
@@ -61,8 +62,8 @@ type conn struct {
 	inlined   string      // own description as it was sent
 	answered  bool        // a dial has its answer
 	remote    facts
-	caps      []string
-	proven    string // public key that the identity proved
+	caps      []string // of an answer
+	proven    string   // public key that the identity proved
 	skew      time.Duration
 	session   *Session // nil until the channel is open
 }
@@ -77,7 +78,8 @@ func newConn(p *Peer, key connKey) *conn {
 		done:       make(chan struct{}),
 		candidates: make(chan *webrtc.ICECandidate, maxCandidates),
 		states:     make(chan webrtc.ICEConnectionState, 16),
-		encrypted:  make(chan struct{}, 1),
+		dtls:       make(chan webrtc.DTLSTransportState, 4),
+		ended:      make(chan error, 1),
 		channels:   make(chan opened, 1),
 	}
 	c.phase.Store(HopSignalling)
@@ -142,10 +144,11 @@ func (c *conn) open() error {
 	c.pc.OnICECandidate(func(cand *webrtc.ICECandidate) { hand(c.ctx, c.candidates, cand) })
 	c.pc.OnICEConnectionStateChange(func(s webrtc.ICEConnectionState) { hand(c.ctx, c.states, s) })
 	c.pc.SCTP().Transport().OnStateChange(func(s webrtc.DTLSTransportState) {
-		if s == webrtc.DTLSTransportStateConnected {
-			hand(c.ctx, c.encrypted, struct{}{})
+		if s == webrtc.DTLSTransportStateConnected || s == webrtc.DTLSTransportStateFailed {
+			hand(c.ctx, c.dtls, s)
 		}
 	})
+	c.pc.SCTP().OnClose(func(err error) { hand(c.ctx, c.ended, err) })
 	return nil
 }
 
@@ -192,9 +195,14 @@ func (c *conn) negotiate() error {
 			if err := c.stateChanged(s); err != nil {
 				return err
 			}
-		case <-c.encrypted:
+		case s := <-c.dtls:
 			c.reach(HopICE, HopDTLS) // its own event may be behind
+			if s == webrtc.DTLSTransportStateFailed {
+				return errors.New("the encryption could not be agreed on, or the peer's certificate is not the one it described")
+			}
 			c.reach(HopDTLS, HopChannel)
+		case <-c.ended:
+			return ErrClosed
 		case ch := <-c.channels:
 			if err := c.channelOpen(ch.dc); err != nil {
 				return err
@@ -220,7 +228,9 @@ func (c *conn) live() {
 			c.sendCandidate(cand)
 		case s := <-c.states:
 			err = c.stateChanged(s)
-		case <-c.encrypted:
+		case <-c.dtls:
+		case <-c.ended: // what has arrived stays readable
+			err = ErrClosed
 		case ch := <-c.channels:
 			err = c.extraChannel(ch.dc)
 		}
@@ -286,6 +296,9 @@ func (c *conn) remoteCandidate(cand candidate) error {
 
 // setRemote applies a description and the candidates that waited for it.
 func (c *conn) setRemote(kind webrtc.SDPType, sdp string) error {
+	if c.seen += c.remote.candidates; c.seen > 2*maxCandidates { // renegotiation may bring some again
+		return fmt.Errorf("%w: too many candidates", errDescription)
+	}
 	if err := c.pc.SetRemoteDescription(webrtc.SessionDescription{Type: kind, SDP: sdp}); err != nil {
 		return fmt.Errorf("%w: %w", errDescription, err)
 	}
@@ -293,7 +306,7 @@ func (c *conn) setRemote(kind webrtc.SDPType, sdp string) error {
 	early := c.early
 	c.early = nil
 	for _, cand := range early {
-		c.seen--
+		c.seen-- // it was counted when it came
 		if err := c.remoteCandidate(cand); err != nil {
 			return err
 		}
@@ -341,6 +354,10 @@ func (c *conn) sendCandidate(cand *webrtc.ICECandidate) {
 
 // channelOpen makes the session of the first channel.
 func (c *conn) channelOpen(dc *webrtc.DataChannel) error {
+	// The proof must not rest on two parsers reading a description alike.
+	if got := fingerprintOf(c.pc.SCTP().Transport().GetRemoteCertificate()); got != c.remote.fingerprint {
+		return fmt.Errorf("%w: the certificate in use is not the one described", ErrIdentity)
+	}
 	raw, err := dc.Detach()
 	if err != nil {
 		return fmt.Errorf("data channel: %w", err)

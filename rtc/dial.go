@@ -38,7 +38,9 @@ func (p *Peer) Dial(ctx context.Context, target Target) (*Session, error) {
 	c := newConn(p, connKey{target.Server, target.PeerID, DialectSimplePeer, hex.EncodeToString(id)})
 	c.target, c.dials = target, true
 	if err := p.add(c); err != nil {
-		return nil, c.fail(err)
+		err = c.fail(err)
+		c.cancel(err) // it will not run
+		return nil, err
 	}
 	select {
 	case s := <-c.ready:

@@ -124,10 +124,14 @@ func TestDialEndsWithTheSignallingConnection(t *testing.T) {
 	h := newHub()
 	n, _ := startEcho(t, h, nil)
 	c := start(t, h, "client", nil)
+	offered := make(chan struct{})
 	h.tamper = func(m *signaling.Message) bool {
-		c.wire.end()
+		if m.Type == signaling.TypeOffer {
+			close(offered)
+		}
 		return m.Type != signaling.TypeOffer
 	}
+	go func() { <-offered; c.wire.end() }()
 	_, err := c.Dial(t.Context(), target(n))
 	if e, ok := errors.AsType[*rtc.Error](err); !ok || e.Hop != rtc.HopSignalling {
 		t.Errorf("Dial = %v, want an error at signalling", err)
@@ -168,6 +172,16 @@ func TestIdentityIsChecked(t *testing.T) {
 			name: "the server adds a certificate", says: "more than one",
 			tamper: func(m *signaling.Message) {
 				edit(m, func(sdp string) string { return sdp + "a=fingerprint:" + otherFingerprint + "\r\n" })
+			},
+		},
+		{
+			// Pion ends a line at a bare carriage return, and takes the first fingerprint.
+			name: "the server hides a certificate in a line", says: "control character",
+			tamper: func(m *signaling.Message) {
+				edit(m, func(sdp string) string {
+					const line = "webrtc-datachannel"
+					return strings.Replace(sdp, line, line+"\ra=fingerprint:"+otherFingerprint, 1)
+				})
 			},
 		},
 		{

@@ -7,3 +7,9 @@ func SetMaxSend(s *Session, n int) { s.maxSend = n }
 
 // Handle gives a message to p as if it had come from the server "hub".
 func Handle(p *Peer, m signaling.Message) { p.handle("hub", m) }
+
+// Inspect returns the fingerprint that we read in a description.
+func Inspect(text string) (fingerprint string, err error) {
+	f, err := inspect(text)
+	return f.fingerprint, err
+}

@@ -3,12 +3,13 @@ package rtc_test
 import (
 	"context"
 	"encoding/json"
-	"io"
-	"log/slog"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/pion/sdp/v3"
 
 	"github.com/liberdus/liberdus/rtc"
 	"github.com/liberdus/liberdus/signaling"
@@ -25,7 +26,7 @@ func fuzzPeer(f *testing.F) *rtc.Peer {
 	cfg := rtc.DefaultConfig()
 	cfg.Serve, cfg.Loopback, cfg.GatherWait = echo, true, 0
 	cfg.HandshakeTimeout = 100 * time.Millisecond
-	p, err := rtc.New(cfg, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	p, err := rtc.New(cfg, discard())
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -80,5 +81,46 @@ func FuzzDescription(f *testing.F) {
 			t.Fatal(err) // text always encodes
 		}
 		rtc.Handle(p, signaling.Message{Type: signaling.TypeOffer, Src: stranger(), Payload: payload})
+	})
+}
+
+// FuzzInspect compares what we read of a description with what pion does: a
+// difference would let a signalling server show each of them another peer.
+func FuzzInspect(f *testing.F) {
+	const other = "a=fingerprint:sha-256 " + "00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF"
+	f.Add(offerSDP)
+	f.Add(strings.Replace(offerSDP, "webrtc-datachannel", "webrtc-datachannel\r"+other, 1))
+	f.Add(strings.Replace(offerSDP, "a=fingerprint", "A=FINGERPRINT", 1) + other)
+	f.Add(strings.Replace(offerSDP, "t=0 0\r\n", "t=0 0\r\n"+other+"\r\n", 1))
+	f.Fuzz(func(t *testing.T, text string) {
+		ours, err := rtc.Inspect(text)
+		if err != nil {
+			return
+		}
+		var theirs sdp.SessionDescription
+		if theirs.UnmarshalString(text) != nil {
+			return // pion will refuse it
+		}
+		if n := len(theirs.MediaDescriptions); n != 1 {
+			t.Errorf("pion sees %d media sections", n)
+		}
+		var seen []string
+		for _, a := range theirs.Attributes {
+			if a.Key == "fingerprint" {
+				seen = append(seen, a.Value)
+			}
+		}
+		for _, m := range theirs.MediaDescriptions {
+			for _, a := range m.Attributes {
+				if a.Key == "fingerprint" {
+					seen = append(seen, a.Value)
+				}
+			}
+		}
+		for _, value := range seen {
+			if !strings.EqualFold(strings.Join(strings.Fields(value), " "), ours) {
+				t.Errorf("pion sees %q, we %q", value, ours)
+			}
+		}
 	})
 }

@@ -58,7 +58,15 @@ func (w *wire) Send(_ context.Context, m signaling.Message) error {
 	return nil
 }
 
-func (w *wire) end() { w.once.Do(func() { close(w.in) }) }
+// end is the end of the connection; what is sent to it from now on is lost.
+func (w *wire) end() {
+	w.hub.mu.Lock()
+	defer w.hub.mu.Unlock()
+	w.once.Do(func() {
+		delete(w.hub.wires, w.id)
+		close(w.in)
+	})
+}
 
 // keyring signs and verifies identities as the roles do.
 type keyring struct {
@@ -180,3 +188,5 @@ func roundTrip(t *testing.T, s *rtc.Session, msg string) string {
 func target(n *node) rtc.Target {
 	return rtc.Target{Server: "hub", PeerID: n.id, PublicKey: n.id, NetworkID: "net"}
 }
+
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }

@@ -247,6 +247,7 @@ func (p *Peer) add(c *conn) error {
 	p.conns[c.key] = c
 	p.perPeer[c.key.peer]++
 	c.early = p.early.take(c.key)
+	c.seen = len(c.early)
 	p.wg.Go(c.run)
 	if !c.dials {
 		p.wg.Go(func() { p.serve(c) })
@@ -280,6 +281,8 @@ func (p *Peer) send(ctx context.Context, key connKey, s signal) error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeoutCause(ctx, p.cfg.HandshakeTimeout, errors.New("the signalling connection does not take messages"))
+	defer cancel()
 	return sig.Send(ctx, m)
 }
 
@@ -358,6 +361,7 @@ type earlyEntry struct {
 
 const (
 	earlyKeys  = 256              // connections with early candidates
+	earlyPeer  = 8                // of one peer
 	earlyEach  = 32               // candidates of one
 	earlyLimit = 10 * time.Second // after which they are dropped
 )
@@ -368,7 +372,7 @@ func (e earlyCandidates) put(key connKey, c candidate, now time.Time) {
 		if len(e) >= earlyKeys {
 			e.sweep(now)
 		}
-		if len(e) >= earlyKeys {
+		if len(e) >= earlyKeys || e.of(key) >= earlyPeer {
 			return
 		}
 		entry = &earlyEntry{at: now}
@@ -377,6 +381,16 @@ func (e earlyCandidates) put(key connKey, c candidate, now time.Time) {
 	if len(entry.list) < earlyEach {
 		entry.list = append(entry.list, c)
 	}
+}
+
+// of counts the connections of the peer of key.
+func (e earlyCandidates) of(key connKey) (n int) {
+	for k := range e {
+		if k.server == key.server && k.peer == key.peer {
+			n++
+		}
+	}
+	return n
 }
 
 func (e earlyCandidates) sweep(now time.Time) {

@@ -1,10 +1,12 @@
 package rtc
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // peerMaxMessage is what a peer takes that says nothing about it
@@ -17,7 +19,11 @@ var errDescription = errors.New("unusable description")
 type facts struct {
 	fingerprint string // "sha-256 AB:CD:…", the only distinct one
 	maxMessage  int    // bytes the peer takes in one message
+	candidates  int
 }
+
+// notLineText tells the characters that no line may have within it.
+func notLineText(r rune) bool { return r != '\n' && r != '\t' && unicode.IsControl(r) }
 
 // inspect checks that text describes exactly one data channel association
 // with exactly one certificate, and returns what we need of it.
@@ -28,15 +34,24 @@ type facts struct {
 func inspect(text string) (facts, error) {
 	f := facts{maxMessage: peerMaxMessage}
 	media := 0
+	// Pion ends a line at a carriage return too. What it could read as another
+	// line than we do is refused.
+	if i := strings.IndexFunc(strings.ReplaceAll(text, "\r\n", "\n"), notLineText); i >= 0 {
+		return f, fmt.Errorf("%w: a control character in a line", errDescription)
+	}
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\r\n")
 		switch key, value, _ := strings.Cut(line, ":"); {
+		case key == "a=candidate":
+			if f.candidates++; f.candidates > maxCandidates {
+				return f, fmt.Errorf("%w: over %d candidates", errDescription, maxCandidates)
+			}
 		case strings.HasPrefix(line, "m="):
 			media++
 			if !strings.HasPrefix(line, "m=application ") || !strings.Contains(line, "webrtc-datachannel") {
 				return f, fmt.Errorf("%w: media section %q", errDescription, clip(line))
 			}
-		case strings.EqualFold(key, "a=fingerprint"):
+		case key == "a=fingerprint":
 			fp, err := normalFingerprint(value)
 			if err != nil {
 				return f, err
@@ -99,4 +114,15 @@ func withMaxMessage(text string, n int) string {
 		text += "\r\n"
 	}
 	return text + "a=max-message-size:" + strconv.Itoa(n) + "\r\n"
+}
+
+// fingerprintOf returns the fingerprint of a certificate in DER, written as in
+// a description.
+func fingerprintOf(der []byte) string {
+	sum := sha256.Sum256(der)
+	text := make([]string, len(sum))
+	for i, b := range sum {
+		text[i] = fmt.Sprintf("%02X", b)
+	}
+	return "sha-256 " + strings.Join(text, ":")
 }

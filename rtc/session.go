@@ -33,8 +33,11 @@ type Session struct {
 	c       *conn
 	dc      *datachannel.DataChannel
 	maxSend int
+	caps    []string
 	room    chan struct{} // gets a token when the peer has read enough
 
+	stopped    atomic.Bool // Recv is to return ErrStopped
+	closing    atomic.Bool // Recv is to return why the session ended
 	textFrames atomic.Bool // else binary
 	mirrored   atomic.Bool // the frame type follows the peer's first message
 
@@ -49,7 +52,10 @@ func newSession(c *conn, raw datachannel.ReadWriteCloser) (*Session, error) {
 	if !ok {
 		return nil, fmt.Errorf("data channel is a %T", raw)
 	}
-	s := &Session{c: c, dc: dc, maxSend: c.remote.maxMessage, room: make(chan struct{}, 1), turn: make(chan struct{}, 1), buf: make([]byte, min(readBuffer, c.p.cfg.MaxMessage))}
+	s := &Session{c: c, dc: dc, maxSend: c.remote.maxMessage, caps: c.caps, room: make(chan struct{}, 1), turn: make(chan struct{}, 1), buf: make([]byte, min(readBuffer, c.p.cfg.MaxMessage))}
+	if !c.dials {
+		s.caps = c.offer.caps
+	}
 	s.textFrames.Store(!s.json() || c.offer.legacyJSON)
 	dc.SetBufferedAmountLowThreshold(uint64(c.p.cfg.MaxBuffered / 2))
 	dc.OnBufferedAmountLow(func() {
@@ -80,7 +86,7 @@ func (s *Session) Dialect() Dialect { return s.c.key.dialect }
 func (s *Session) ProvenKey() string { return s.c.proven }
 
 // Caps returns what the peer announced. The caller must not change it.
-func (s *Session) Caps() []string { return s.c.caps }
+func (s *Session) Caps() []string { return s.caps }
 
 // Skew returns how far the peer's clock is ahead of ours, as its identity
 // showed; 0 if it sent none.
@@ -99,6 +105,7 @@ func (s *Session) Err() error { return context.Cause(s.c.ctx) }
 // Close ends the session at once and waits until nothing of it is left.
 // Messages that the peer has not read are lost: see [Session.Flush].
 func (s *Session) Close() {
+	s.closing.Store(true)
 	s.c.cancel(ErrClosed)
 	<-s.c.done
 }
@@ -108,6 +115,14 @@ func (s *Session) Close() {
 // may be called again. Any other error means that the session has ended.
 func (s *Session) Recv() ([]byte, error) {
 	for {
+		// Pion hands out what has arrived before it looks at deadlines and ends.
+		switch {
+		case s.closing.Load(), s.c.p.ctx.Err() != nil:
+			s.c.cancel(ErrClosed)
+			return nil, s.Err()
+		case s.stopped.Load():
+			return nil, ErrStopped
+		}
 		n, text, err := s.dc.ReadDataChannel(s.buf)
 		switch {
 		case errors.Is(err, io.ErrShortBuffer):
@@ -139,6 +154,7 @@ func (s *Session) Recv() ([]byte, error) {
 // stopReading makes this and every later Recv return [ErrStopped], while Send
 // goes on working.
 func (s *Session) stopReading() {
+	s.stopped.Store(true)
 	if err := s.dc.SetReadDeadline(time.Now()); err != nil {
 		s.c.cancel(ErrClosed)
 	}
@@ -216,8 +232,9 @@ func (s *Session) waitBelow(ctx context.Context, limit uint64) error {
 	if s.dc.BufferedAmount() < limit {
 		return nil
 	}
-	timeout := time.NewTimer(s.c.p.cfg.SendTimeout)
+	timeout := time.NewTicker(s.c.p.cfg.SendTimeout)
 	defer timeout.Stop()
+	last := s.dc.BufferedAmount()
 	for s.dc.BufferedAmount() >= limit {
 		select {
 		case <-s.room:
@@ -226,8 +243,12 @@ func (s *Session) waitBelow(ctx context.Context, limit uint64) error {
 		case <-s.c.ctx.Done():
 			return s.Err()
 		case <-timeout.C:
-			s.c.cancel(s.c.fail(ErrSlowPeer))
-			return s.Err()
+			now := s.dc.BufferedAmount()
+			if now >= last { // it has read nothing in all that time
+				s.c.cancel(s.c.fail(ErrSlowPeer))
+				return s.Err()
+			}
+			last = now
 		}
 	}
 	return nil
