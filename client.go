@@ -26,15 +26,19 @@ func clientCommand() *cli.Command {
 	}
 }
 
+// askFlags are those of the commands that ask an archiver.
+func askFlags(flags ...cli.Flag) []cli.Flag {
+	return append(flags,
+		texts("archiver", "`URL` or URL#PUBLICKEY of an archiver, repeatable", ""),
+		text("data", "`DIR` that keeps the archivers' keys", "in your configuration folder"),
+		duration("timeout", "`TIME` to connect and be answered", "20s"))
+}
+
 // dialFlags are those of the commands that open a connection.
 func dialFlags(flags ...cli.Flag) []cli.Flag {
-	return with("warn", append(flags,
-		texts("archiver", "`URL` or URL#PUBLICKEY of an archiver, repeatable", ""),
+	return with("warn", askFlags(append(flags,
 		text("peer", "peer `ID` to talk to", "an active node of the list"),
-		toggle("require-identity", "refuse a peer that cannot prove a key"),
-		text("data", "`DIR` that keeps the archivers' keys", "in your configuration folder"),
-		duration("timeout", "`TIME` to connect and be answered", "20s"),
-	)...)
+		toggle("require-identity", "refuse a peer that cannot prove a key"))...)...)
 }
 
 // withClient runs f with a client and prints the document it returns.
@@ -53,7 +57,7 @@ func withClient(c *cli.Context, args int, usage string, f func(ctx context.Conte
 	}
 	cl, err := roles.NewClient(cfg, log)
 	if err != nil {
-		return err
+		return print(os.Stdout, nil, err)
 	}
 	progress := telemetry.NewProgress(os.Stderr)
 	cl.Progress = progress.Set
@@ -104,7 +108,7 @@ func nodesCommand() *cli.Command {
 		Name:        "nodes",
 		Usage:       "print the active nodes of the verified list",
 		Description: "Prints {\"nodes\":[{\"id\",\"ip\",\"port\",\"publicKey\",\"peerId\"}…],\"archiver\"}.\n\nliberdus client nodes --archiver http://127.0.0.1:6080",
-		Flags:       dialFlags(),
+		Flags:       with("warn", askFlags()...),
 		Action: func(c *cli.Context) error {
 			return withClient(c, 0, "", func(ctx context.Context, cl *roles.Client, cfg config.Client) (any, error) {
 				ctx, cancel := limited(ctx, cfg)
@@ -165,6 +169,12 @@ func readTx(path, keyFile string) (signing.Object, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s is not a transaction in JSON: %w", path, err)
 	}
+	if _, ok := tx["type"].(string); !ok {
+		if failed, ok := tx["error"].(string); ok {
+			return nil, fmt.Errorf("%s is not a transaction; the command before failed: %s", path, failed)
+		}
+		return nil, fmt.Errorf("%s is not a transaction: it has no type", path)
+	}
 	if keyFile == "" {
 		return tx, nil
 	}
@@ -200,11 +210,7 @@ func txKind(name, usage, example string, own ...cli.Flag) *cli.Command {
 		Usage: usage,
 		Description: "Prints the signed transaction.\n\n" +
 			"liberdus client tx " + name + " " + example + " --archiver http://127.0.0.1:6080 | liberdus client inject --archiver http://127.0.0.1:6080 --wait -",
-		Flags: with("warn", append(own,
-			text("key", "key `FILE` of the sender", ""),
-			texts("archiver", "`URL` or URL#PUBLICKEY of an archiver: tells the network's id and time", ""),
-			text("data", "`DIR` that keeps the archivers' keys", "in your configuration folder"),
-			duration("timeout", "`TIME` to be answered", "20s"))...),
+		Flags: with("warn", askFlags(append(own, text("key", "key `FILE` of the sender", ""))...)...),
 		Action: func(c *cli.Context) error {
 			return withClient(c, 0, "", func(ctx context.Context, cl *roles.Client, cfg config.Client) (any, error) {
 				tx, err := buildTx(ctx, c, cl, cfg)

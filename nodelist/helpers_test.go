@@ -47,6 +47,11 @@ func (s *sockets) Peer(id string) (nodelist.Socket, bool) {
 	return sock, ok
 }
 
+func (s *sockets) MarkNode(id string) bool {
+	_, ok := s.Peer(id)
+	return ok
+}
+
 func (s *sockets) set(id string, sock nodelist.Socket) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -76,14 +76,24 @@ func (l *List) NetworkID() string {
 }
 
 // VerifyToken checks the token of a peer whose id is a public key, for the
-// signalling server of this archiver. See the function [VerifyToken].
+// signalling server of this archiver. See the function [VerifyToken]. A key that
+// may not be listed is refused, so that strangers' keys take up nothing.
 func (l *List) VerifyToken(id, token string) (expiry time.Time, err error) {
+	if len(l.cfg.AllowNode) > 0 && !slices.Contains(l.cfg.AllowNode, id) {
+		return time.Time{}, errors.New("this key may not be listed here")
+	}
 	return VerifyToken(id, token, l.cfg.Key.Public(), time.Now())
 }
 
 // Changed says that a socket of the peer was opened or closed: the node is
 // looked at at once.
 func (l *List) Changed(peerID string) {
+	l.mu.Lock()
+	_, member := l.roster.byPeer[peerID]
+	l.mu.Unlock()
+	if !member { // a client
+		return
+	}
 	sock, open := l.presence.Peer(peerID)
 	l.update(func(r *roster, now time.Time) { r.observe(peerID, sock, open, now) })
 }
@@ -113,6 +123,7 @@ func (l *List) join(body any, from netip.Addr) error {
 	if err != nil {
 		return err
 	}
+	l.presence.MarkNode(j.node.PeerID)
 	l.Changed(j.node.PeerID) // the socket may have come in between
 	return nil
 }

@@ -16,6 +16,9 @@ const (
 // is asked without any lock held.
 type Presence interface {
 	Peer(id string) (Socket, bool)
+	// MarkNode says that the open socket of id is a node's, which must show
+	// that it is alive more often than a client's.
+	MarkNode(id string) bool
 }
 
 // A Socket is what the signalling server knows of the open socket of a peer.

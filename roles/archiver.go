@@ -102,8 +102,7 @@ func (a *Archiver) hooks() signaling.Hooks {
 	}
 }
 
-// presence shows the list the sockets of the peer server. A socket that is
-// asked for belongs to a node, and must then answer pings.
+// presence shows the list the sockets of the peer server.
 type presence struct{ peers *signaling.Server }
 
 var _ nodelist.Presence = presence{}
@@ -113,11 +112,10 @@ func (p presence) Peer(id string) (nodelist.Socket, bool) {
 	if !ok {
 		return nodelist.Socket{}, false
 	}
-	if !peer.Proven && !peer.Node {
-		p.peers.MarkNode(id)
-	}
 	return nodelist.Socket{TokenHash: peer.TokenHash, Proven: peer.Proven, LastSeen: peer.LastSeen, Addr: peer.Addr}, true
 }
+
+func (p presence) MarkNode(id string) bool { return p.peers.MarkNode(id) }
 
 func (a *Archiver) listConfig(peers signaling.Config) (nodelist.Config, error) {
 	exempt, err := a.cfg.Exempt()

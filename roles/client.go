@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/liberdus/liberdus/internal/config"
 	"github.com/liberdus/liberdus/internal/rpc"
@@ -35,7 +36,7 @@ func NewClient(cfg config.Client, log *slog.Logger) (*Client, error) {
 		return nil, &UsageError{errors.New("no archiver: give one with --archiver URL, such as http://127.0.0.1:6080")}
 	}
 	c := &Client{cfg: cfg, log: log, Progress: func(string) {}}
-	known, err := openKnownKeys(cfg.Data)
+	known, err := openKnownKeys(cfg.Data, log)
 	if err != nil {
 		return nil, err
 	}
@@ -55,8 +56,9 @@ func NewClient(cfg config.Client, log *slog.Logger) (*Client, error) {
 
 // openKnownKeys opens what is remembered of archivers in the data folder, by
 // default a folder of the user's. Where there is neither, nothing is kept.
-func openKnownKeys(data string) (*nodelist.KnownKeys, error) {
-	if data == "" {
+func openKnownKeys(data string, log *slog.Logger) (*nodelist.KnownKeys, error) {
+	named := data != ""
+	if !named {
 		base, err := os.UserConfigDir()
 		if err != nil {
 			return &nodelist.KnownKeys{}, nil
@@ -64,7 +66,11 @@ func openKnownKeys(data string) (*nodelist.KnownKeys, error) {
 		data = filepath.Join(base, "liberdus")
 	}
 	if err := os.MkdirAll(data, 0o700); err != nil {
-		return nil, fmt.Errorf("data folder: %w", err)
+		if named {
+			return nil, &UsageError{fmt.Errorf("--data: %w", err)}
+		}
+		log.Warn("the archivers' keys cannot be remembered", "err", err, "remedy", "give a folder with --data")
+		return &nodelist.KnownKeys{}, nil
 	}
 	return nodelist.OpenKnownKeys(filepath.Join(data, "archivers.json"))
 }
@@ -111,8 +117,10 @@ func (c *Client) connectThrough(ctx context.Context, a *nodelist.Client) (*conve
 		return nil, err
 	}
 	var first error
-	for _, t := range targets {
-		conv, err := d.dial(ctx, t)
+	for i, t := range targets {
+		tctx, cancel := share(ctx, len(targets)-i)
+		conv, err := d.dial(tctx, t)
+		cancel()
 		if err == nil {
 			return conv, nil
 		}
@@ -126,6 +134,17 @@ func (c *Client) connectThrough(ctx context.Context, a *nodelist.Client) (*conve
 	}
 	d.close()
 	return nil, first
+}
+
+// share gives one of n attempts its part of the time that ctx leaves, so that a
+// node that says nothing does not use up all of it.
+func share(ctx context.Context, n int) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok || n < 2 {
+		return context.WithCancel(ctx)
+	}
+	part := time.Until(deadline) / time.Duration(n)
+	return context.WithTimeoutCause(ctx, part, fmt.Errorf("no connection within %v", part.Round(time.Millisecond)))
 }
 
 // targets returns whom to dial, and what each must prove.

@@ -165,6 +165,7 @@ func (n *Consensor) Run(ctx context.Context) error {
 		serveHTTP("http", n.http, n.api, n.log),
 		{"sessions", n.runSessions},
 		{"start", n.announce},
+		{"ledger", n.watchLedger},
 	}
 	for _, l := range n.links {
 		parts = append(parts, part{"archiver " + l.archiver.Archiver().URL, l.run})
@@ -183,6 +184,17 @@ func (n *Consensor) announce(ctx context.Context) error {
 	}
 	<-ctx.Done()
 	return nil
+}
+
+// watchLedger fails when the ledger's disk does: a node that can accept nothing
+// must leave the list, and be seen to have failed.
+func (n *Consensor) watchLedger(ctx context.Context) error {
+	select {
+	case <-n.ledger.Failed():
+		return errors.New("the disk failed; see the log, make room or mend it, and start again")
+	case <-ctx.Done():
+		return nil
+	}
 }
 
 // unreachable says why no archiver could be joined.
@@ -254,7 +266,19 @@ func (n *Consensor) Close() error {
 		n.peer.Close()
 	}
 	if n.owned {
-		return n.ledger.Close()
+		return closeLedger(n.ledger)
 	}
 	return nil
+}
+
+// closeLedger closes l, and does not wait for a failed disk for ever.
+func closeLedger(l *ledger.Ledger) error {
+	closed := make(chan error, 1)
+	go func() { closed <- l.Close() }()
+	select {
+	case err := <-closed:
+		return err
+	case <-time.After(stopTime):
+		return errors.New("ledger: the disk does not let it close; what was accepted is safe")
+	}
 }

@@ -120,7 +120,7 @@ func (d *Devnet) Close() error {
 		d.Archiver.Close()
 	}
 	if d.ledger != nil {
-		return d.ledger.Close()
+		return closeLedger(d.ledger)
 	}
 	return nil
 }

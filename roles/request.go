@@ -169,7 +169,7 @@ func (conv *conversation) inject(ctx context.Context, id string, body []byte) (I
 	if doc.Success && doc.TxID != id {
 		return Injected{}, atNode("peer %s answers for transaction %.80q, sent was %s", conv.peerID, doc.TxID, id)
 	}
-	doc.TxID, doc.Peer = id, conv.peerID
+	doc.TxID, doc.Peer, doc.Receipt = id, conv.peerID, nil
 	return doc, nil
 }
 

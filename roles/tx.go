@@ -106,6 +106,9 @@ func (c *Client) Sign(ctx context.Context, o Order, key signing.Key) (signing.Ob
 	if err != nil {
 		return nil, err
 	}
+	if err := c.checkClock(info.Skew); err != nil {
+		return nil, err
+	}
 	tx := signing.Object{
 		"type":      o.Kind,
 		"from":      key.Address(),
@@ -133,6 +136,21 @@ func (c *Client) Sign(ctx context.Context, o Order, key signing.Key) (signing.Ob
 		return nil, err
 	}
 	return key.Sign(tx)
+}
+
+// maxClock is how far the network's clock may be from this machine's for a
+// transaction to be signed by it. A post-dated one could be used later on.
+const maxClock = 15 * time.Minute
+
+// checkClock reports a clock that differs, and refuses one that cannot be right.
+func (c *Client) checkClock(skew time.Duration) error {
+	switch {
+	case skew.Abs() > maxClock:
+		return &hopError{hopArchiver, fmt.Errorf("the archiver's clock is %v from this machine's: one of them is wrong, and nothing is signed by it", skew.Round(time.Second))}
+	case skew.Abs() > maxSkew:
+		c.log.Warn("this machine's clock differs from the network's, by which the transaction is dated", "by", skew.Round(time.Millisecond).String())
+	}
+	return nil
 }
 
 // networkInfo asks for the network's id and time.

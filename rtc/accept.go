@@ -3,6 +3,7 @@ package rtc
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/pion/webrtc/v3"
@@ -16,18 +17,43 @@ func (p *Peer) accept(key connKey, offer signal) {
 		log.Info("offer declined", "err", err)
 		return
 	}
-	if n := p.handshakes.Add(1); n > int64(p.cfg.MaxHandshakes) {
-		p.handshakes.Add(-1)
-		log.Warn("offer declined", "err", "too many handshakes at once", "limit", p.cfg.MaxHandshakes)
-		return
-	}
 	c := newConn(p, key)
 	c.offer = offer
 	if err := p.add(c); err != nil {
-		p.handshakes.Add(-1)
 		c.cancel(err) // it will not run
 		log.Warn("offer declined", "err", err)
+		return
 	}
+	if oldest := p.begin(c); oldest != nil {
+		oldest.cancel(oldest.fail(errCrowded))
+	}
+}
+
+// errCrowded ends the oldest handshake when there are too many: an honest one
+// takes a fraction of a second, so whoever holds them open on purpose loses them.
+var errCrowded = errors.New("too many handshakes at once, and this was the oldest")
+
+// begin counts the handshake of c, and returns the one that has to make room.
+func (p *Peer) begin(c *conn) (oldest *conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c.settled {
+		return nil // it was over before it was counted
+	}
+	p.handshakes = append(p.handshakes, c)
+	if len(p.handshakes) > p.cfg.MaxHandshakes {
+		oldest = p.handshakes[0]
+		p.handshakes = slices.Delete(p.handshakes, 0, 1)
+	}
+	return oldest
+}
+
+// settle notes that the handshake of c is over.
+func (p *Peer) settle(c *conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c.settled = true
+	p.handshakes = slices.DeleteFunc(p.handshakes, func(o *conn) bool { return o == c })
 }
 
 // acceptable says why an offer cannot be answered.
@@ -52,7 +78,7 @@ func (p *Peer) serve(c *conn) {
 		default:
 		}
 	}
-	p.handshakes.Add(-1)
+	p.settle(c)
 	if s == nil {
 		return
 	}

@@ -46,7 +46,7 @@ type Config struct {
 	// read before its session is closed.
 	SendTimeout time.Duration
 
-	MaxHandshakes      int // offers being answered at once
+	MaxHandshakes      int // offers being answered at once; one more ends the oldest
 	MaxSessions        int // connections in all
 	MaxSessionsPerPeer int // connections of one signalling id
 	MaxMessage         int // bytes of a received message; advertised in the SDP

@@ -43,6 +43,7 @@ type conn struct {
 	ready  chan *Session // gets the session once; buffered
 	done   chan struct{} // closed when nothing of it is left
 
+	settled bool                    // guarded by p.mu; the handshake of an accept is over
 	phase   atomic.Value            // Hop
 	channel atomic.Pointer[Session] // the session, once it is open
 

@@ -212,3 +212,24 @@ func TestRenegotiation(t *testing.T) {
 		}
 	}
 }
+
+// Strangers who never finish their handshakes keep nobody else out.
+func TestUnfinishedHandshakesMakeRoom(t *testing.T) {
+	h := newHub()
+	n, _ := startEcho(t, h, func(c *rtc.Config) { c.MaxHandshakes = 4 })
+	for i := range 40 {
+		w := h.join(fmt.Sprint("stranger", i))
+		send(t, w, n.id, signaling.TypeOffer, map[string]any{"id": "a", "signal": map[string]string{"type": "offer", "sdp": offerSDP}})
+	}
+	c := start(t, h, "client", nil)
+	s, err := c.Dial(t.Context(), target(n))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := roundTrip(t, s, "hello"); got != "hello" {
+		t.Errorf("echo = %q", got)
+	}
+	if got := n.Connections(); got > 5 {
+		t.Errorf("%d connections, want the session and 4 handshakes at most", got)
+	}
+}

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/pion/ice/v2"
@@ -49,15 +48,15 @@ type Peer struct {
 
 	wg sync.WaitGroup // every connection and every Serve
 
-	handshakes atomic.Int64 // offers being answered
-
-	mu      sync.Mutex
-	closed  bool
-	conns   map[connKey]*conn
-	perPeer map[string]int // connections by signalling id
-	early   earlyCandidates
-	sigs    map[string]Signaller // by server, while there is a connection to it
-	cert    *webrtc.Certificate
+	mu     sync.Mutex
+	closed bool
+	conns  map[connKey]*conn
+	// handshakes are the offers being answered, the oldest first.
+	handshakes []*conn
+	perPeer    map[string]int // connections by signalling id
+	early      earlyCandidates
+	sigs       map[string]Signaller // by server, while there is a connection to it
+	cert       *webrtc.Certificate
 }
 
 // handshakeRetry is after how long a lost DTLS flight is sent again. Pion's

@@ -86,7 +86,7 @@ func (r *registry) judgeKey(s, held *session, p proof) verdict {
 		return verdict{refusal: RefusedToken}
 	case held == nil && len(r.peers) >= r.cfg.ConcurrentLimit:
 		return verdict{refusal: RefusedFull}
-	case !r.used.add(s.token, p.expiry):
+	case !r.used.add(s.token, p.expiry, s.addr):
 		return verdict{refusal: RefusedFull}
 	}
 	s.proven, s.expiry = true, p.expiry

@@ -2,6 +2,7 @@ package signaling
 
 import (
 	"cmp"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -39,7 +40,7 @@ func newRegistry(cfg Config, keyed bool, tell func(event)) *registry {
 		sockets: make(map[*session]struct{}),
 		peers:   make(map[string]*session),
 		queues:  newQueueSet(queueLimits{messages: cfg.QueueMessages, bytes: cfg.QueueBytes, total: cfg.QueueTotalBytes, count: cfg.MaxQueues}),
-		used:    usedTokens{limit: cfg.MaxUsedTokens, expiry: make(map[[32]byte]time.Time)},
+		used:    usedTokens{limit: cfg.MaxUsedTokens, expiry: make(map[[32]byte]usedToken), byAddr: make(map[netip.Addr]int)},
 		wheel:   newWheel(min(max(grain, time.Millisecond), maxGrain), cfg.PingInterval),
 	}
 }

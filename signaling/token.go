@@ -2,6 +2,7 @@ package signaling
 
 import (
 	"maps"
+	"net/netip"
 	"time"
 )
 
@@ -24,10 +25,28 @@ type proof struct {
 }
 
 // usedTokens remembers the tokens that were accepted until they expire by
-// themselves. It never forgets one early: when full it accepts no more.
+// themselves. It never forgets one early: when full it accepts no more. No
+// address may take more than a share, for anybody can make keys.
 type usedTokens struct {
 	limit  int
-	expiry map[[32]byte]time.Time
+	expiry map[[32]byte]usedToken
+	byAddr map[netip.Addr]int // an IPv6 /64 counts as one address
+}
+
+type usedToken struct {
+	expiry time.Time
+	place  netip.Addr
+}
+
+// usedShare is the part of the used tokens that one address may take.
+const usedShare = 16
+
+func place(addr netip.Addr) netip.Addr {
+	addr = addr.Unmap().WithZone("")
+	if addr.Is6() {
+		return netip.PrefixFrom(addr, 64).Masked().Addr()
+	}
+	return addr
 }
 
 // tokenGrace covers clocks read at slightly different moments.
@@ -38,16 +57,24 @@ func (u *usedTokens) has(token [32]byte) bool {
 	return ok
 }
 
-func (u *usedTokens) add(token [32]byte, expiry time.Time) bool {
-	if len(u.expiry) >= u.limit {
+func (u *usedTokens) add(token [32]byte, expiry time.Time, from netip.Addr) bool {
+	from = place(from)
+	if len(u.expiry) >= u.limit || u.byAddr[from] >= max(1, u.limit/usedShare) {
 		return false
 	}
-	u.expiry[token] = expiry
+	u.expiry[token] = usedToken{expiry, from}
+	u.byAddr[from]++
 	return true
 }
 
 func (u *usedTokens) purge(now time.Time) {
-	maps.DeleteFunc(u.expiry, func(_ [32]byte, expiry time.Time) bool {
-		return expiry.Add(tokenGrace).Before(now)
+	maps.DeleteFunc(u.expiry, func(_ [32]byte, t usedToken) bool {
+		if !t.expiry.Add(tokenGrace).Before(now) {
+			return false
+		}
+		if u.byAddr[t.place]--; u.byAddr[t.place] == 0 {
+			delete(u.byAddr, t.place)
+		}
+		return true
 	})
 }

@@ -130,7 +130,7 @@ func (a *API) fault(ctx context.Context, r rpc.Request, err error) rpc.Response 
 	case errors.Is(err, context.DeadlineExceeded), ctx.Err() != nil:
 		return rpc.Fault(rpc.Timeout, "the node did not finish in time")
 	}
-	a.log.Error("request failed", "method", r.Method, "type", r.Type(), "err", err)
+	a.log.Log(ctx, level(err), "request failed", "method", r.Method, "type", r.Type(), "err", err)
 	return rpc.Fault(rpc.Unavailable, "the node's ledger is unavailable")
 }
 
@@ -172,3 +172,12 @@ type badRequest struct{ text string }
 func (e *badRequest) Error() string { return e.text }
 
 func now() int64 { return time.Now().UnixMilli() }
+
+// level keeps a failed disk, of which the ledger has told, from filling the log
+// with every request.
+func level(err error) slog.Level {
+	if errors.Is(err, ledger.ErrStorage) || errors.Is(err, ledger.ErrClosed) {
+		return slog.LevelDebug
+	}
+	return slog.LevelError
+}

@@ -49,8 +49,9 @@ func TestLedgerErrors(t *testing.T) {
 		want   string
 		logged bool
 	}{
-		{"closed", fmt.Errorf("ledger: %w", ledger.ErrClosed), 503, fault("unavailable", "the node's ledger is unavailable"), true},
-		{"storage", fmt.Errorf("ledger: /secret/path: %w", ledger.ErrStorage), 503, fault("unavailable", "the node's ledger is unavailable"), true},
+		{"unexpected", errors.New("ledger: /secret/path: odd"), 503, fault("unavailable", "the node's ledger is unavailable"), true},
+		{"closed", fmt.Errorf("ledger: %w", ledger.ErrClosed), 503, fault("unavailable", "the node's ledger is unavailable"), false},
+		{"storage", fmt.Errorf("ledger: /secret/path: %w", ledger.ErrStorage), 503, fault("unavailable", "the node's ledger is unavailable"), false},
 		{"late", fmt.Errorf("ledger: %w", context.DeadlineExceeded), 504, fault("timeout", "the node did not finish in time"), false},
 	} {
 		for _, ask := range asking {

@@ -53,6 +53,7 @@ func (s *store) fail(err error) error {
 		err = fmt.Errorf("%w: %w", ErrStorage, err)
 	}
 	if s.broken.CompareAndSwap(nil, &err) {
+		close(s.failed)
 		s.log.Error("ledger storage failed, no more transactions are accepted", "dir", s.dir, "err", err)
 	}
 	return s.failure()

@@ -149,6 +149,10 @@ func (l *Ledger) read(ctx context.Context, key []byte) ([]byte, error) {
 	return l.store.read(key)
 }
 
+// Failed is closed when the disk has failed: from then on nothing is accepted,
+// and only a restart helps.
+func (l *Ledger) Failed() <-chan struct{} { return l.store.failed }
+
 // Close refuses new transactions, waits for those in hand to be synced and
 // answered, and closes the store. Closing again gives the first result.
 func (l *Ledger) Close() error {

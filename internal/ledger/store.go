@@ -14,6 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -47,13 +48,14 @@ type store struct {
 	lock   *pebble.Lock
 	db     *pebble.DB
 	broken atomic.Pointer[error] // set once, by fail
+	failed chan struct{}         // closed by fail
 
 	mu   sync.RWMutex
 	view *pebble.Snapshot // guarded by mu; nil when closed
 }
 
 func openStore(cfg Config, log *slog.Logger) (*store, error) {
-	s := &store{dir: cfg.Dir, log: log}
+	s := &store{dir: cfg.Dir, log: log, failed: make(chan struct{})}
 	fs := cfg.fs
 	if fs == nil {
 		fs = vfs.Default
@@ -69,8 +71,8 @@ func openStore(cfg Config, log *slog.Logger) (*store, error) {
 		return nil, fmt.Errorf("lock %s: %w", s.dir, err)
 	}
 	s.lock = lock
-	if s.db, err = pebble.Open(s.dir, s.options(cfg, fs)); err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", s.dir, err), lock.Close())
+	if err := s.openDB(s.options(cfg, fs)); err != nil {
+		return nil, fmt.Errorf("open %s: %w", s.dir, err)
 	}
 	s.view = s.db.NewSnapshot()
 	if err := cmp.Or(s.failure(), s.checkFormat()); err != nil {
@@ -78,6 +80,42 @@ func openStore(cfg Config, log *slog.Logger) (*store, error) {
 	}
 	return s, nil
 }
+
+// openDB opens Pebble and keeps the lock only if that succeeds. Where the disk
+// fails meanwhile, Pebble waits for it to recover, for ever if need be; then
+// openDB returns, and what waits ends with the process or the disk's recovery.
+func (s *store) openDB(opts *pebble.Options) error {
+	type opened struct {
+		db  *pebble.DB
+		err error
+	}
+	done := make(chan opened, 1)
+	go func() {
+		db, err := pebble.Open(s.dir, opts)
+		done <- opened{db, err}
+	}()
+	select {
+	case o := <-done:
+		if o.err != nil {
+			return errors.Join(o.err, s.lock.Close())
+		}
+		s.db = o.db
+		return nil
+	case <-s.failed:
+	}
+	select {
+	case o := <-done: // it noticed, too
+		if o.err == nil {
+			o.err = o.db.Close()
+		}
+		return errors.Join(s.failure(), o.err, s.lock.Close())
+	case <-time.After(openPatience):
+		return s.failure()
+	}
+}
+
+// openPatience is how long a failed open may take to notice by itself.
+const openPatience = 2 * time.Second
 
 // settle makes the folder and, on the disk, finds its one true name: locks go
 // by name within a process.
