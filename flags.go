@@ -92,13 +92,17 @@ func word(name, usage string) cli.Flag { return &cli.StringFlag{Name: name, Usag
 // with adds the flags that every command has. An empty level is that of
 // programs, or of people on a terminal.
 func with(level string, flags ...cli.Flag) []cli.Flag {
+	return append(flags,
+		logLevel(level),
+		&cli.StringFlag{Name: "config", Usage: "settings `FILE` (see config.example.toml)", EnvVars: []string{config.EnvName("config")}})
+}
+
+func logLevel(level string) cli.Flag {
 	shown := level
 	if level == "" {
 		shown = "info; warn on a terminal"
 	}
-	return append(flags,
-		&cli.StringFlag{Name: "config", Usage: "settings `FILE` (see config.example.toml)", EnvVars: []string{config.EnvName("config")}},
-		&cli.StringFlag{Name: "log-level", Value: level, DefaultText: shown, Usage: "debug, info, warn or error", EnvVars: []string{config.EnvName("log-level")}})
+	return &cli.StringFlag{Name: "log-level", Value: level, DefaultText: shown, Usage: "debug, info, warn or error", EnvVars: []string{config.EnvName("log-level")}}
 }
 
 // load returns the settings: flags over environment over file over defaults.

@@ -46,6 +46,7 @@ func archiverCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
+			defer a.Close()
 			return a.Run(c.Context)
 		},
 	}
@@ -64,7 +65,7 @@ func consensorCommand() *cli.Command {
 			text("listen", "`ADDR` of the HTTP server", ":9001"),
 			text("external", "`HOST:PORT` at which it is reached from outside", "that of listen"),
 			text("data", "`DIR` of the ledger and the key", "liberdus-data/consensor"),
-			text("key", "key `FILE` of the node, or a Shardus node's secrets.json", "key.json in data"),
+			text("key", "key `FILE` of the node, or a Shardus node's secrets.json", "consensor-key.json in data"),
 			text("network-id", "id that a new ledger is created with, 64 `HEX` digits", "random"),
 		),
 		Action: func(c *cli.Context) (err error) {
@@ -94,11 +95,12 @@ func devnetCommand() *cli.Command {
 		Description: "The consensors share one ledger. With a --listen of port 0 every other port is chosen by the system too.\n\n" +
 			"liberdus devnet\n" +
 			"liberdus devnet --consensors 5 --listen 127.0.0.1:0 --data /tmp/devnet",
-		Flags: with("",
+		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "consensors", Value: 3, Usage: "`N` nodes"},
-			&cli.StringSliceFlag{Name: "listen", Usage: "`ADDR` of the archiver, repeatable (default 127.0.0.1:6000 and 127.0.0.1:6080)"},
+			&cli.StringSliceFlag{Name: "listen", Usage: "`ADDR` of the archiver, repeatable", DefaultText: "127.0.0.1:6000 and 127.0.0.1:6080"},
 			&cli.StringFlag{Name: "data", Value: "liberdus-data/devnet", Usage: "`DIR` of everything it keeps"},
-		),
+			logLevel(""),
+		},
 		Action: runDevnet,
 	}
 }

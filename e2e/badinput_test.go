@@ -144,6 +144,8 @@ func TestUsage(t *testing.T) {
 		{"transaction not JSON", "", []string{"client", "inject", "--archiver", at, notJSON}, []string{"broken.json"}},
 		{"transaction not an object", "", []string{"client", "inject", "--archiver", at, array}, []string{"array.json"}},
 		{"transaction on stdin not JSON", "not json", []string{"client", "inject", "--archiver", at, "-"}, nil},
+		{"transaction without a type", "{}", []string{"client", "inject", "--archiver", at, "-"}, []string{"type"}},
+		{"the failure of the command before", `{"error":"no archiver","hop":"archiver"}`, []string{"client", "inject", "--archiver", at, "-"}, []string{"no archiver"}},
 		{"transaction on stdin empty", "", []string{"client", "inject", "--archiver", at, "-"}, nil},
 		{"unknown key in the configuration", "", []string{"consensor", "--config", unknownKey}, []string{"unknown.toml:3", "listen_prot"}},
 		{"configuration not TOML", "", []string{"archiver", "--config", notTOML}, []string{"broken.toml:3"}},

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -25,6 +24,7 @@ import (
 type Archiver struct {
 	cfg    config.Archiver
 	log    *slog.Logger
+	data   *dataDir
 	key    *signing.NodeKey
 	public []net.Listener
 	nodes  net.Listener // nil: no listener for nodes
@@ -32,8 +32,8 @@ type Archiver struct {
 	list   *nodelist.List
 }
 
-// NewArchiver opens everything an archiver needs, the ports included. Without
-// a Run, Close must be called.
+// NewArchiver opens everything an archiver needs, the ports included. Close
+// gives it back, after Run if that was called.
 func NewArchiver(cfg config.Archiver, log *slog.Logger) (_ *Archiver, err error) {
 	a := &Archiver{cfg: cfg, log: log.With("role", "archiver")}
 	defer func() {
@@ -41,7 +41,10 @@ func NewArchiver(cfg config.Archiver, log *slog.Logger) (_ *Archiver, err error)
 			a.Close()
 		}
 	}()
-	if a.key, err = loadNodeKey(cfg.Data, ""); err != nil {
+	if a.data, err = openDataDir(cfg.Data, "archiver"); err != nil {
+		return nil, err
+	}
+	if a.key, err = a.data.nodeKey("", "archiver"); err != nil {
 		return nil, err
 	}
 	for _, addr := range cfg.Listen {
@@ -69,27 +72,6 @@ func NewArchiver(cfg config.Archiver, log *slog.Logger) (_ *Archiver, err error)
 		return nil, err
 	}
 	return a, nil
-}
-
-// loadNodeKey reads the Ed25519 key at path, or the one that the data folder
-// keeps, which it makes at first start.
-func loadNodeKey(data, path string) (*signing.NodeKey, error) {
-	if path != "" {
-		k, err := signing.LoadKey(path)
-		if err != nil {
-			return nil, &UsageError{err}
-		}
-		node, ok := k.(*signing.NodeKey)
-		if !ok {
-			return nil, &UsageError{fmt.Errorf("key file %s: a node needs an ed25519 key, this one is %s", path, k.Scheme())}
-		}
-		return node, nil
-	}
-	if err := os.MkdirAll(data, 0o700); err != nil {
-		return nil, fmt.Errorf("data folder: %w", err)
-	}
-	k, _, err := signing.LoadOrCreateNodeKey(filepath.Join(data, "key.json"))
-	return k, err
 }
 
 // hooks tie the peer server to the list. They are called after New.
@@ -215,8 +197,9 @@ func (a *Archiver) Run(ctx context.Context) error {
 	return runParts(ctx, a.log, parts...)
 }
 
-// Close gives the ports back where Run was not called.
+// Close gives back what NewArchiver opened.
 func (a *Archiver) Close() {
+	a.data.close()
 	closeAll(a.public)
 	if a.nodes != nil {
 		a.nodes.Close()

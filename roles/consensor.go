@@ -31,6 +31,7 @@ type Consensor struct {
 	// Fixed after NewConsensor.
 	cfg    config.Consensor
 	log    *slog.Logger
+	data   *dataDir
 	key    *signing.NodeKey
 	ledger *ledger.Ledger
 	owned  bool // the ledger is closed with the consensor
@@ -45,19 +46,24 @@ type Consensor struct {
 
 	first  sync.Once
 	online chan struct{} // closed when the first archiver has been joined
-	began  time.Time
+	// hopeless gets the error of a link that waiting cannot mend.
+	hopeless chan error
+	began    time.Time
 }
 
 // NewConsensor opens everything a consensor needs, the port included. A ledger
 // that is given is shared with others; nil opens the one in the data folder.
 func NewConsensor(cfg config.Consensor, shared *ledger.Ledger, log *slog.Logger) (_ *Consensor, err error) {
-	n := &Consensor{cfg: cfg, log: log.With("role", "consensor"), ledger: shared, startTime: defaultStart, online: make(chan struct{}), began: time.Now()}
+	n := &Consensor{cfg: cfg, log: log.With("role", "consensor"), ledger: shared, startTime: defaultStart, online: make(chan struct{}), hopeless: make(chan error, 1), began: time.Now()}
 	defer func() {
 		if err != nil {
 			n.Close()
 		}
 	}()
-	if n.key, err = loadNodeKey(cfg.Data, cfg.Key); err != nil {
+	if n.data, err = openDataDir(cfg.Data, "consensor"); err != nil {
+		return nil, err
+	}
+	if n.key, err = n.data.nodeKey(cfg.Key, "consensor"); err != nil {
 		return nil, err
 	}
 	if n.http, err = listen(cfg.Listen); err != nil {
@@ -142,9 +148,15 @@ func (n *Consensor) newLinks() error {
 		}
 		n.links = append(n.links, &link{
 			archiver: c, key: n.key, peer: n.peer,
-			join:   nodelist.JoinRequest{IP: n.host, Port: n.port, PeerID: n.PeerID(), NetworkID: n.ledger.NetworkID()},
-			log:    n.log.With("archiver", a.URL),
-			taken:  taken,
+			join:  nodelist.JoinRequest{IP: n.host, Port: n.port, PeerID: n.PeerID(), NetworkID: n.ledger.NetworkID()},
+			log:   n.log.With("archiver", a.URL),
+			taken: taken,
+			hopeless: func(err error) {
+				select {
+				case n.hopeless <- err:
+				default:
+				}
+			},
 			opened: func() { n.first.Do(func() { close(n.online) }) },
 		})
 	}
@@ -178,6 +190,8 @@ func (n *Consensor) announce(ctx context.Context) error {
 	select {
 	case <-n.online:
 		n.log.Info("ready", "addr", n.Addr(), "peerId", n.PeerID(), "networkId", n.ledger.NetworkID())
+	case err := <-n.hopeless:
+		return err
 	case <-time.After(n.startTime):
 		return n.unreachable()
 	case <-ctx.Done():
@@ -259,6 +273,7 @@ func (n *Consensor) nodeInfo() signing.Object {
 
 // Close gives back what NewConsensor opened.
 func (n *Consensor) Close() error {
+	defer n.data.close()
 	if n.http != nil {
 		n.http.Close()
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -88,6 +89,7 @@ func (d *Devnet) Run(ctx context.Context, ready func()) error {
 // Welcome tells a person what runs where and what to try.
 func (d *Devnet) Welcome() string {
 	var b strings.Builder
+	host, port, _ := net.SplitHostPort(strings.TrimPrefix(d.Archiver.URL(), "http://")) // it was joined so
 	fmt.Fprintf(&b, "A Liberdus network runs on this machine. Stop it with Ctrl-C.\n\n")
 	fmt.Fprintf(&b, "  network    %s\n", d.ledger.NetworkID())
 	fmt.Fprintf(&b, "  archiver   %s   (for nodes: http://%s)\n", d.Archiver.URL(), d.Archiver.nodes.Addr())
@@ -105,9 +107,9 @@ Try, in another terminal:
 
 From a browser or Node.js, with PeerJS or simple-peerjs:
 
-  host %s, path %s, key %s
+  host %s, port %s, path %s, key %s
 
-`, d.Archiver.URL()+"#"+d.Archiver.Key(), strings.TrimPrefix(d.Archiver.URL(), "http://"), signaling.DefaultPath, signaling.DefaultKey)
+`, d.Archiver.URL()+"#"+d.Archiver.Key(), host, port, signaling.DefaultPath, signaling.DefaultKey)
 	return b.String()
 }
 

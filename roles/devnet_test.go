@@ -15,6 +15,7 @@ import (
 	"github.com/liberdus/liberdus/internal/config"
 	"github.com/liberdus/liberdus/internal/signing"
 	"github.com/liberdus/liberdus/roles"
+	"github.com/liberdus/liberdus/signaling"
 )
 
 func logger(t *testing.T) *slog.Logger {
@@ -274,4 +275,69 @@ func (l *locked) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.w.Write(p)
+}
+
+// One process owns a data folder; what a second would do to it is not tried.
+func TestDataFoldersHaveOneOwner(t *testing.T) {
+	acfg := config.Default().Archiver
+	acfg.Listen, acfg.NodeListen, acfg.Data = []string{"127.0.0.1:0"}, "127.0.0.1:0", t.TempDir()
+	a, err := roles.NewArchiver(acfg, logger(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	if _, err := roles.NewArchiver(acfg, logger(t)); err == nil || !strings.Contains(err.Error(), acfg.Data) {
+		t.Errorf("a second archiver: %v, want an error that names %s", err, acfg.Data)
+	}
+
+	ccfg := config.Default().Consensor
+	ccfg.Listen, ccfg.Archiver, ccfg.Data = "127.0.0.1:0", []string{a.URL()}, acfg.Data // the archiver's: nothing is shared
+	n, err := roles.NewConsensor(ccfg, nil, logger(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	if n.PeerID() == a.Key() {
+		t.Error("the consensor has the archiver's key")
+	}
+	if _, err := roles.NewConsensor(ccfg, nil, logger(t)); err == nil || !strings.Contains(err.Error(), ccfg.Data) {
+		t.Errorf("a second consensor: %v, want an error that names %s", err, ccfg.Data)
+	}
+}
+
+// A consensor of another network ends at once, and says what to do.
+func TestConsensorOfAnotherNetwork(t *testing.T) {
+	d := startDevnet(t, 1)
+	cfg := config.Default().Consensor
+	cfg.Listen, cfg.Archiver, cfg.Data = "127.0.0.1:0", []string{d.Archiver.URL()}, t.TempDir()
+	n, err := roles.NewConsensor(cfg, nil, logger(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	began := time.Now()
+	err = n.Run(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "--network-id "+roles.NetworkID(d)) {
+		t.Errorf("Run = %v, want an error with the remedy", err)
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("Run took %v to say so", took)
+	}
+}
+
+// A client that is silent for a while is not taken for a node, which would
+// lose its id after 10 s.
+func TestOnlyNodesAreMarked(t *testing.T) {
+	d := startDevnet(t, 1)
+	c, err := signaling.Dial(t.Context(), signaling.ClientConfig{URL: d.Archiver.URL() + signaling.DefaultPath, ID: "browser-tab"}, logger(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if p, ok := roles.Socket(d, "browser-tab"); !ok || p.Node {
+		t.Errorf("client's socket = %+v, %v, want one that is no node's", p, ok)
+	}
+	if p, ok := roles.Socket(d, d.Consensors[0].PeerID()); !ok || !p.Node {
+		t.Errorf("consensor's socket = %+v, %v, want a node's", p, ok)
+	}
 }

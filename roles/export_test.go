@@ -7,6 +7,7 @@ import (
 
 	"github.com/liberdus/liberdus/internal/signing"
 	"github.com/liberdus/liberdus/nodelist"
+	"github.com/liberdus/liberdus/signaling"
 )
 
 // SetStartTime shortens how long n tries to reach its first archiver.
@@ -34,3 +35,6 @@ func Tokens(key *signing.NodeKey) func(skew time.Duration) time.Duration {
 
 // NetworkID returns the id of d's network.
 func NetworkID(d *Devnet) string { return d.ledger.NetworkID() }
+
+// Socket returns what d's peer server knows of the socket that holds id.
+func Socket(d *Devnet, id string) (signaling.Peer, bool) { return d.Archiver.peers.Peer(id) }

@@ -41,8 +41,10 @@ type link struct {
 	join     nodelist.JoinRequest
 	log      *slog.Logger
 	taken    *claims // of this node's links
-	// opened is called after each successful connection.
-	opened func()
+	// opened is called after each successful connection, hopeless with an
+	// error that waiting cannot mend.
+	opened   func()
+	hopeless func(error)
 
 	lastErr atomic.Pointer[error] // of the newest attempt; nil while connected
 
@@ -85,6 +87,12 @@ func (l *link) wait() time.Duration {
 func (l *link) connect(ctx context.Context) error {
 	at, foreign, err := locate(ctx, l.archiver)
 	if err != nil {
+		return err
+	}
+	if network := at.info.NetworkID; network != "" && network != l.join.NetworkID {
+		err := fmt.Errorf("archiver %s is of network %s, this node's ledger of %s: use an archiver of this network, "+
+			"or begin a new ledger with another --data and --network-id %s", l.server(), network, l.join.NetworkID, network)
+		l.hopeless(err)
 		return err
 	}
 	if !foreign && !l.taken.claim(at.info.Key, l) {

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -57,7 +58,11 @@ func runParts(ctx context.Context, log *slog.Logger, parts ...part) error {
 func listen(addr string) (net.Listener, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w (is another process using the port?)", addr, errors.Unwrap(err))
+		hint := ""
+		if errors.Is(err, syscall.EADDRINUSE) {
+			hint = " (is another process using the port?)"
+		}
+		return nil, fmt.Errorf("listen on %s: %w%s", addr, errors.Unwrap(err), hint)
 	}
 	return l, nil
 }

@@ -8,6 +8,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -37,7 +38,7 @@ type Consensor struct {
 	Listen    string   `toml:"listen"`
 	External  string   `toml:"external"` // empty: the address of listen
 	Data      string   `toml:"data"`
-	Key       string   `toml:"key"`        // empty: key.json in data, made if it is missing
+	Key       string   `toml:"key"`        // empty: consensor-key.json in data, made if it is missing
 	NetworkID string   `toml:"network_id"` // empty: the ledger's own, random when it is created
 }
 
@@ -206,6 +207,9 @@ func publicURL(text string) error {
 	}
 	if strings.Trim(u.Path, "/") != "" {
 		return fmt.Errorf("%q: a path is not supported; the archiver must be at the root of its host", text)
+	}
+	if _, err := strconv.ParseUint(cmp.Or(u.Port(), "443"), 10, 16); err != nil || u.User != nil {
+		return fmt.Errorf("%q: the port is over 65535, or there is a user name", text)
 	}
 	return nil
 }

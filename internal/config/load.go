@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -96,7 +97,7 @@ func Override(dst any, flags Flags) {
 		case *string:
 			*to = flags.String(flag)
 		case *[]string:
-			*to = flags.StringSlice(flag)
+			*to = slices.DeleteFunc(flags.StringSlice(flag), func(s string) bool { return s == "" }) // LIBERDUS_LISTEN= gives one
 		case *int:
 			*to = flags.Int(flag)
 		case *bool:
