@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -250,10 +251,8 @@ func (n *Consensor) serveSession(ctx context.Context, s *rtc.Session) {
 // itself, and the peer id.
 func (n *Consensor) nodeInfo() signing.Object {
 	status := any(nil)
-	select {
-	case <-n.online:
+	if slices.ContainsFunc(n.links, func(l *link) bool { return l.joined.Load() }) {
 		status = "active"
-	default:
 	}
 	return signing.Object{
 		"publicKey":            n.key.Public(),

@@ -22,10 +22,11 @@ import (
 // archiver that comes back do not all arrive at once.
 const (
 	firstWait = 250 * time.Millisecond
-	lastWait  = 15 * time.Second
+	lastWait  = 5 * time.Second
 )
 
 const (
+	steadyAfter  = 15 * time.Second      // a connection that lasted so long was a good one
 	rejoinEvery  = 30 * time.Second      // in case the archiver lost the node otherwise
 	listedWithin = 5 * time.Second       // after a join; the list is signed at most 10 times a second
 	listedPoll   = 50 * time.Millisecond // between two looks at it
@@ -47,6 +48,7 @@ type link struct {
 	hopeless func(error)
 
 	lastErr atomic.Pointer[error] // of the newest attempt; nil while connected
+	joined  atomic.Bool           // connected, and on the list if there is one
 
 	// Owned by run.
 	attempt    int           // failures in a row
@@ -64,7 +66,7 @@ func (l *link) run(ctx context.Context) error {
 			break
 		}
 		l.lastErr.Store(&err)
-		if time.Since(began) > lastWait {
+		if time.Since(began) > steadyAfter {
 			l.attempt = 0 // it stood for a while
 		}
 		wait := l.wait()
@@ -121,6 +123,8 @@ func (l *link) connect(ctx context.Context) error {
 		return err
 	}
 	l.lastErr.Store(nil)
+	l.joined.Store(true)
+	defer l.joined.Store(false)
 	l.log.Info("connected to the archiver", "peerId", sig.ID())
 	l.opened()
 	again := time.NewTicker(rejoinEvery)
