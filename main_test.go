@@ -6,9 +6,12 @@ import (
 	"testing"
 
 	"github.com/urfave/cli/v2"
+	"go.uber.org/goleak"
 
 	"github.com/liberdus/liberdus/internal/config"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestInterleave(t *testing.T) {
 	for _, tt := range []struct {

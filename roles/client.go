@@ -85,21 +85,27 @@ type conversation struct {
 // connect opens a session with the node the user named, or with one from the
 // list of the first archiver through which it can be done.
 func (c *Client) connect(ctx context.Context) (*conversation, error) {
-	var first error
+	var failed []error
 	for _, a := range c.archivers {
 		conv, err := c.connectThrough(ctx, a)
 		if err == nil {
 			return conv, nil
 		}
-		c.log.Debug("archiver given up", "archiver", a.Archiver().URL, "err", err)
-		if first == nil {
-			first = err
-		}
+		failed = append(failed, err)
 		if ctx.Err() != nil {
 			break
 		}
 	}
-	return nil, first
+	return nil, together(failed)
+}
+
+// together makes one error of those of several archivers; it has the hop of the
+// first.
+func together(failed []error) error {
+	if len(failed) < 2 {
+		return errors.Join(failed...)
+	}
+	return &hopError{Hop(failed[0]), errors.Join(failed...)}
 }
 
 func (c *Client) connectThrough(ctx context.Context, a *nodelist.Client) (*conversation, error) {
@@ -238,7 +244,7 @@ func (d *dialler) close() {
 // Nodes returns {"nodes":[{id,ip,port,publicKey,peerId}…],"archiver"}: the
 // active nodes on the verified list of the first archiver that answers.
 func (c *Client) Nodes(ctx context.Context) (any, error) {
-	var first error
+	var failed []error
 	for _, a := range c.archivers {
 		list, err := a.Active(ctx)
 		if err == nil {
@@ -248,9 +254,7 @@ func (c *Client) Nodes(ctx context.Context) (any, error) {
 				Archiver string          `json:"archiver"`
 			}{nodes, a.Archiver().URL}, nil
 		}
-		if first == nil {
-			first = err
-		}
+		failed = append(failed, err)
 	}
-	return nil, first
+	return nil, together(failed)
 }

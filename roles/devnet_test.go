@@ -167,6 +167,17 @@ func TestClientOutcomes(t *testing.T) {
 			do:     func(c *roles.Client) (any, error) { return c.Account(t.Context(), "x") },
 		},
 		{
+			name: "two archivers that are down", hop: "archiver",
+			change: func(c *config.Client) { c.Archiver = []string{"http://127.0.0.1:1", "http://127.0.0.1:2"} },
+			do: func(c *roles.Client) (any, error) {
+				doc, err := c.Nodes(t.Context())
+				if !strings.Contains(err.Error(), "127.0.0.1:1") || !strings.Contains(err.Error(), "127.0.0.1:2") {
+					t.Errorf("error = %v, want both archivers named", err)
+				}
+				return doc, err
+			},
+		},
+		{
 			name: "an archiver with another key", hop: "archiver",
 			change: func(c *config.Client) { c.Archiver = []string{d.Archiver.URL() + "#" + strings.Repeat("ab", 32)} },
 			do:     func(c *roles.Client) (any, error) { return c.Nodes(t.Context()) },

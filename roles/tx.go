@@ -155,7 +155,7 @@ func (c *Client) checkClock(skew time.Duration) error {
 
 // networkInfo asks for the network's id and time.
 func (c *Client) networkInfo(ctx context.Context) (nodelist.Info, error) {
-	var first error
+	var failed []error
 	for _, a := range c.archivers {
 		_, info, err := a.RTC(ctx)
 		if err == nil && info.NetworkID == "" {
@@ -164,11 +164,9 @@ func (c *Client) networkInfo(ctx context.Context) (nodelist.Info, error) {
 		if err == nil {
 			return info, nil
 		}
-		if first == nil {
-			first = err
-		}
+		failed = append(failed, err)
 	}
-	return nodelist.Info{}, first
+	return nodelist.Info{}, together(failed)
 }
 
 // chatID names the chat of two users: the hash of their addresses in order.
