@@ -100,6 +100,7 @@ func (l *link) connect(ctx context.Context) error {
 	if !foreign && !l.taken.claim(at.info.Key, l) {
 		return errors.New("another URL leads to the same archiver: give one of them")
 	}
+	defer l.taken.release(at.info.Key, l)
 	token := l.token(at)
 	sig, err := signaling.Dial(ctx, signaling.ClientConfig{URL: at.server.URL(), Key: at.server.Key, ID: l.key.Public(), Token: token}, l.log)
 	l.lead = nextLead(l.lead, err)
@@ -228,6 +229,15 @@ func (c *claims) claim(key string, l *link) bool {
 	}
 	c.links[key] = l
 	return true
+}
+
+// release gives the archiver of that key back, if l had it.
+func (c *claims) release(key string, l *link) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.links[key] == l {
+		delete(c.links, key)
+	}
 }
 
 // located is what an archiver says of its signalling server.

@@ -18,14 +18,6 @@ import (
 	"github.com/liberdus/liberdus/signaling"
 )
 
-// A Signaller is a connection to a PeerJS server; *signaling.Client is one.
-type Signaller interface {
-	Send(ctx context.Context, m signaling.Message) error
-	Messages() <-chan signaling.Message // closed when the connection has ended
-}
-
-var _ Signaller = (*signaling.Client)(nil)
-
 // connKey tells connections apart: two peers may use the same connection id,
 // and two servers the same peer id.
 type connKey struct {
@@ -113,74 +105,6 @@ func (p *Peer) settings() webrtc.SettingEngine {
 		return context.WithTimeout(p.ctx, p.cfg.HandshakeTimeout)
 	})
 	return s
-}
-
-// A Link is a signalling connection in the use of a Peer.
-type Link struct {
-	p      *Peer
-	server string
-	sig    Signaller
-}
-
-// Attach makes sig the connection to the named server: from now on offers and
-// answers are sent over it. What arrives is read by [Link.Run].
-func (p *Peer) Attach(server string, sig Signaller) (*Link, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
-		return nil, ErrClosed
-	}
-	p.sigs[server] = sig
-	return &Link{p: p, server: server, sig: sig}, nil
-}
-
-// Run reads the connection until it or ctx ends, answering offers and passing
-// answers and candidates on. Sessions outlive it: attach the next connection
-// to that server. Dials still waiting for an answer fail when it returns.
-func (l *Link) Run(ctx context.Context) error {
-	defer l.p.detach(l.server, l.sig)
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-l.p.ctx.Done():
-			return ErrClosed
-		case m, ok := <-l.sig.Messages():
-			if !ok {
-				return errors.New("the signalling connection ended")
-			}
-			l.p.handle(l.server, m)
-		}
-	}
-}
-
-// detach forgets sig and fails the dials that were waiting for it.
-func (p *Peer) detach(server string, sig Signaller) {
-	p.mu.Lock()
-	current := p.sigs[server] == sig
-	if current {
-		delete(p.sigs, server)
-	}
-	p.mu.Unlock()
-	if current {
-		p.tell(inbound{lost: true}, func(k connKey) bool { return k.server == server })
-	}
-}
-
-// tell delivers in to the connections that match. Those that do not wait for
-// an answer take no notice.
-func (p *Peer) tell(in inbound, match func(connKey) bool) {
-	p.mu.Lock()
-	var told []*conn
-	for key, c := range p.conns {
-		if match(key) {
-			told = append(told, c)
-		}
-	}
-	p.mu.Unlock()
-	for _, c := range told {
-		c.deliver(in)
-	}
 }
 
 // handle routes one message. It never blocks: each connection has its inbox.
@@ -348,63 +272,4 @@ func (p *Peer) certificate() (webrtc.Certificate, error) {
 	}
 	p.cert = cert
 	return *cert, nil
-}
-
-// earlyCandidates holds candidates that arrived before their offer.
-type earlyCandidates map[connKey]*earlyEntry
-
-type earlyEntry struct {
-	at   time.Time
-	list []candidate
-}
-
-const (
-	earlyKeys  = 256              // connections with early candidates
-	earlyPeer  = 8                // of one peer
-	earlyEach  = 32               // candidates of one
-	earlyLimit = 10 * time.Second // after which they are dropped
-)
-
-func (e earlyCandidates) put(key connKey, c candidate, now time.Time) {
-	entry := e[key]
-	if entry == nil {
-		if len(e) >= earlyKeys {
-			e.sweep(now)
-		}
-		if len(e) >= earlyKeys || e.of(key) >= earlyPeer {
-			return
-		}
-		entry = &earlyEntry{at: now}
-		e[key] = entry
-	}
-	if len(entry.list) < earlyEach {
-		entry.list = append(entry.list, c)
-	}
-}
-
-// of counts the connections of the peer of key.
-func (e earlyCandidates) of(key connKey) (n int) {
-	for k := range e {
-		if k.server == key.server && k.peer == key.peer {
-			n++
-		}
-	}
-	return n
-}
-
-func (e earlyCandidates) sweep(now time.Time) {
-	for key, entry := range e {
-		if now.Sub(entry.at) > earlyLimit {
-			delete(e, key)
-		}
-	}
-}
-
-func (e earlyCandidates) take(key connKey) []candidate {
-	entry := e[key]
-	if entry == nil {
-		return nil
-	}
-	delete(e, key)
-	return entry.list
 }

@@ -241,3 +241,32 @@ func TestOffersThatAreDeclined(t *testing.T) {
 		})
 	}
 }
+
+// Candidates may overtake their offer, and are kept for it.
+func TestCandidateBeforeItsOffer(t *testing.T) {
+	h := newHub()
+	var held []signaling.Message
+	swapped := false
+	h.tamper = func(m *signaling.Message) bool {
+		switch {
+		case swapped:
+			return true
+		case m.Type == signaling.TypeOffer:
+			held = append(held, *m)
+			return false
+		case m.Type == signaling.TypeCandidate && len(held) == 1:
+			swapped = true
+			h.wires[m.Dst].in <- *m
+			h.wires[m.Dst].in <- held[0]
+			return false
+		}
+		return true
+	}
+	n, _ := startEcho(t, h, nil)
+	if _, ok := dialPeerJS(t, h, n, "dc_1", map[string]any{"serialization": "json"}); !ok {
+		t.Error("no connection")
+	}
+	if !swapped {
+		t.Error("no candidate came, so nothing was tried")
+	}
+}

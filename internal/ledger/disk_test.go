@@ -91,6 +91,11 @@ func TestDiskFailure(t *testing.T) {
 			if got := balance(t, l, k.Address()); got.Cmp(lib(50)) != 0 {
 				t.Errorf("balance = %d, want 50 LIB: it was not accepted", got)
 			}
+			select {
+			case <-l.Failed():
+			default:
+				t.Error("Failed does not tell")
+			}
 			_ = l.Close() // says what it could not write
 			reopenAfterPowerCut(t, d, func(l *ledger.Ledger) {
 				if got := balance(t, l, k.Address()); got.Cmp(lib(50)) < 0 {
