@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -83,7 +82,7 @@ func fillUp(t *testing.T, path string) {
 	}
 	defer f.Close()
 	for size := 1 << 20; size > 0; {
-		if _, err := io.WriteString(f, string(make([]byte, size))); errors.Is(err, syscall.ENOSPC) {
+		if _, err := f.Write(make([]byte, size)); errors.Is(err, syscall.ENOSPC) {
 			size /= 2
 		} else if err != nil {
 			t.Fatal(err)

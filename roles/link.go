@@ -107,7 +107,7 @@ func (l *link) connect(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("signalling: %w", err)
 	}
-	defer l.leave(ctx, sig)
+	defer l.leave(ctx, sig, foreign)
 	attached, err := l.peer.Attach(l.server(), sig)
 	if err != nil {
 		return err
@@ -145,8 +145,9 @@ func (l *link) connect(ctx context.Context) error {
 	}
 }
 
-// leave closes the connection; if the node stops, it says goodbye first.
-func (l *link) leave(ctx context.Context, sig *signaling.Client) {
+// leave closes the connection; if the node stops, it says goodbye first, and
+// waits until clients can no longer see it on the list.
+func (l *link) leave(ctx context.Context, sig *signaling.Client, foreign bool) {
 	if ctx.Err() == nil {
 		sig.Close()
 		return
@@ -155,6 +156,12 @@ func (l *link) leave(ctx context.Context, sig *signaling.Client) {
 	defer stop()
 	if err := sig.Leave(bye); err != nil {
 		l.log.Debug("leave", "err", err)
+	}
+	if foreign {
+		return
+	}
+	if err := l.await(bye, false); err != nil {
+		l.log.Debug("left without seeing the list", "err", err)
 	}
 }
 
@@ -171,10 +178,19 @@ func (l *link) enlist(ctx context.Context, token string) error {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, listedWithin, fmt.Errorf("not on the list %v after joining it", listedWithin))
 	defer cancel()
+	return l.await(ctx, true)
+}
+
+// await looks at the archiver's list until this node is on it, or off it.
+func (l *link) await(ctx context.Context, on bool) error {
 	for {
 		list, err := l.archiver.Active(ctx)
-		if slices.ContainsFunc(list.Nodes, func(n nodelist.Node) bool { return n.PeerID == join.PeerID }) {
+		there := slices.ContainsFunc(list.Nodes, func(n nodelist.Node) bool { return n.PeerID == l.join.PeerID })
+		switch {
+		case err == nil && there == on:
 			return nil
+		case err != nil && !on: // an archiver that is gone lists nobody
+			return err
 		}
 		select {
 		case <-ctx.Done():
