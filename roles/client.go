@@ -78,8 +78,9 @@ func openKnownKeys(data string, log *slog.Logger) (*nodelist.KnownKeys, error) {
 // A conversation is a session with one node.
 type conversation struct {
 	*rpc.Client
-	peerID string
-	close  func()
+	session *rtc.Session
+	peerID  string
+	close   func()
 }
 
 // connect opens a session with the node the user named, or with one from the
@@ -227,7 +228,7 @@ func (d *dialler) dial(ctx context.Context, t rtc.Target) (*conversation, error)
 		d.c.log.Warn("the node's clock differs from this machine's", "by", skew.String())
 	}
 	d.c.Progress("waiting for an answer of " + t.PeerID)
-	conv := &conversation{Client: rpc.NewClient(s, d.sig.ID()), peerID: t.PeerID}
+	conv := &conversation{Client: rpc.NewClient(s, d.sig.ID()), session: s, peerID: t.PeerID}
 	conv.TooLarge = func(err error) bool { return errors.Is(err, rtc.ErrTooLarge) }
 	d.work.Go(func() { conv.Run() }) // its end shows in the requests
 	conv.close = d.close

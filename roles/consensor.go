@@ -237,7 +237,7 @@ func (n *Consensor) runSessions(ctx context.Context) error {
 func (n *Consensor) serveSession(ctx context.Context, s *rtc.Session) {
 	cfg := rpc.DefaultServerConfig(n.PeerID())
 	cfg.TooLarge = func(err error) bool { return errors.Is(err, rtc.ErrTooLarge) }
-	err := rpc.Serve(ctx, s, cfg, n.api.Handle, n.log)
+	err := rpc.Serve(ctx, s, cfg, n.handler(s), n.log)
 	if errors.Is(err, rtc.ErrStopped) {
 		flush, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()

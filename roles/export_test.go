@@ -1,12 +1,15 @@
 package roles
 
 import (
+	"context"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/liberdus/liberdus/internal/rpc"
 	"github.com/liberdus/liberdus/internal/signing"
 	"github.com/liberdus/liberdus/nodelist"
+	"github.com/liberdus/liberdus/rtc"
 	"github.com/liberdus/liberdus/signaling"
 )
 
@@ -38,3 +41,13 @@ func NetworkID(d *Devnet) string { return d.ledger.NetworkID() }
 
 // Socket returns what d's peer server knows of the socket that holds id.
 func Socket(d *Devnet, id string) (signaling.Peer, bool) { return d.Archiver.peers.Peer(id) }
+
+// Connect opens a session as the commands do, for requests that none makes.
+func Connect(ctx context.Context, c *Client) (ask func(context.Context, rpc.Request) (rpc.Reply, error), s *rtc.Session, err error) {
+	conv, err := c.connect(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	context.AfterFunc(ctx, conv.close)
+	return conv.Do, conv.session, nil
+}

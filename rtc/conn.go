@@ -62,6 +62,7 @@ type conn struct {
 	extra     int         // further channels
 	inlined   string      // own description as it was sent
 	answered  bool        // a dial has its answer
+	own       string      // our DTLS fingerprint
 	remote    facts
 	caps      []string // of an answer
 	proven    string   // public key that the identity proved
@@ -136,6 +137,9 @@ func (c *conn) run() {
 func (c *conn) open() error {
 	cert, err := c.p.certificate()
 	if err != nil {
+		return err
+	}
+	if c.own, err = ownFingerprint(cert); err != nil {
 		return err
 	}
 	c.pc, err = c.p.api.NewPeerConnection(webrtc.Configuration{Certificates: []webrtc.Certificate{cert}})

@@ -72,12 +72,16 @@ func New(cfg Config, log *slog.Logger) (*Peer, error) {
 		early:   make(earlyCandidates),
 		sigs:    make(map[string]Signaller),
 	}
-	p.api = webrtc.NewAPI(
-		webrtc.WithSettingEngine(p.settings()),
+	p.api = newAPI(p.settings())
+	return p, nil
+}
+
+func newAPI(s webrtc.SettingEngine) *webrtc.API {
+	return webrtc.NewAPI(
+		webrtc.WithSettingEngine(s),
 		webrtc.WithMediaEngine(&webrtc.MediaEngine{}),           // no codecs:
 		webrtc.WithInterceptorRegistry(&interceptor.Registry{}), // data channels only
 	)
-	return p, nil
 }
 
 func (p *Peer) settings() webrtc.SettingEngine {

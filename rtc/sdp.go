@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"github.com/pion/webrtc/v3"
 )
 
 // peerMaxMessage is what a peer takes that says nothing about it
@@ -114,6 +116,15 @@ func withMaxMessage(text string, n int) string {
 		text += "\r\n"
 	}
 	return text + "a=max-message-size:" + strconv.Itoa(n) + "\r\n"
+}
+
+// ownFingerprint returns the fingerprint that pion writes into a description.
+func ownFingerprint(cert webrtc.Certificate) (string, error) {
+	list, err := cert.GetFingerprints()
+	if err != nil || len(list) != 1 {
+		return "", fmt.Errorf("certificate: %d fingerprints, %w", len(list), err)
+	}
+	return normalFingerprint(list[0].Algorithm + " " + list[0].Value)
 }
 
 // fingerprintOf returns the fingerprint of a certificate in DER, written as in

@@ -85,6 +85,11 @@ func (s *Session) Dialect() Dialect { return s.c.key.dialect }
 // ProvenKey returns the public key that the peer proved, or "".
 func (s *Session) ProvenKey() string { return s.c.proven }
 
+// Fingerprint returns our DTLS fingerprint on this connection, and
+// RemoteFingerprint the peer's, as it was described and is in use.
+func (s *Session) Fingerprint() string       { return s.c.own }
+func (s *Session) RemoteFingerprint() string { return s.c.remote.fingerprint }
+
 // Caps returns what the peer announced. The caller must not change it.
 func (s *Session) Caps() []string { return s.caps }
 
