@@ -74,16 +74,21 @@ func texts(name, usage, def string) cli.Flag {
 	return &cli.StringSliceFlag{Name: name, Usage: usage, DefaultText: def, EnvVars: []string{config.EnvName(name)}}
 }
 
-func number(name, usage, def string) cli.Flag {
-	return &cli.IntFlag{Name: name, Usage: usage, DefaultText: def, EnvVars: []string{config.EnvName(name)}}
+func number(name, usage, def string, aliases ...string) cli.Flag {
+	return &cli.IntFlag{Name: name, Aliases: aliases, Usage: usage, DefaultText: def, EnvVars: []string{config.EnvName(name)}}
 }
 
-func toggle(name, usage string) cli.Flag {
-	return &cli.BoolFlag{Name: name, Usage: usage, DefaultText: "no", EnvVars: []string{config.EnvName(name)}}
+func toggle(name, usage string, aliases ...string) cli.Flag {
+	return &cli.BoolFlag{Name: name, Aliases: aliases, Usage: usage, DefaultText: "no", EnvVars: []string{config.EnvName(name)}}
 }
 
 func duration(name, usage, def string) cli.Flag {
 	return &cli.DurationFlag{Name: name, Usage: usage, DefaultText: def, EnvVars: []string{config.EnvName(name)}}
+}
+
+// millis is a duration that may be a bare number of milliseconds.
+func millis(name, usage, def string, aliases ...string) cli.Flag {
+	return &cli.GenericFlag{Name: name, Aliases: aliases, Usage: usage, DefaultText: def, Value: new(config.Millis), EnvVars: []string{config.EnvName(name)}}
 }
 
 // word is a flag that only the command line sets.

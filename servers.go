@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"strconv"
 	"strings"
@@ -20,8 +21,10 @@ func archiverCommand() *cli.Command {
 		Description: "An archiver introduces clients to nodes. It makes its key at first start and keeps it in its data folder.\n\n" +
 			"liberdus archiver\n" +
 			"liberdus archiver --listen 127.0.0.1:6080 --node-listen 127.0.0.1:4000 --data /var/lib/liberdus\n" +
-			"liberdus archiver --public-url https://archiver.example.org --allow-node KEY",
-		Flags: with("info",
+			"liberdus archiver --public-url https://archiver.example.org --allow-node KEY\n\n" +
+			"The options of the peerjs command work too, under its names; times are in ms or have a unit:\n\n" +
+			"liberdus archiver --port 9000 --key peerjs --path /myapp --alive_timeout 60000 --cors https://wallet.example.org",
+		Flags: append(with("info",
 			texts("listen", "`ADDR` of the public listener, repeatable; browsers refuse port 6000", ":6000 and :6080"),
 			text("node-listen", "`ADDR` of the listener for nodes, \"\" for none", ":4000"),
 			text("data", "`DIR` of the key and the list", "liberdus-data/archiver"),
@@ -29,18 +32,11 @@ func archiverCommand() *cli.Command {
 			text("network-id", "id of the network, 64 `HEX` digits", "that of the first node"),
 			texts("allow-node", "public `KEY` that may be listed, repeatable", "any"),
 			texts("limit-exempt", "`NETWORK` that limits per address spare, repeatable", "loopback"),
-			number("concurrent-limit", "`N` peers at once on the PeerJS server", "5000"),
-			toggle("allow-discovery", "list the connected peers at /liberdus-peer/liberdus/peers"),
-		),
+		), peerjsFlags()...),
 		Action: func(c *cli.Context) error {
-			f, log, err := load(c)
+			cfg, log, err := archiverConfig(c)
 			if err != nil {
 				return err
-			}
-			cfg := f.Archiver
-			config.Override(&cfg, c)
-			if err := errors.Join(noArgs(c), cfg.Validate()); err != nil {
-				return &roles.UsageError{Err: err}
 			}
 			a, err := roles.NewArchiver(cfg, log)
 			if err != nil {
@@ -50,6 +46,21 @@ func archiverCommand() *cli.Command {
 			return a.Run(c.Context)
 		},
 	}
+}
+
+// archiverConfig returns the checked settings of the archiver.
+func archiverConfig(c *cli.Context) (config.Archiver, *slog.Logger, error) {
+	f, log, err := load(c)
+	if err != nil {
+		return config.Archiver{}, nil, err
+	}
+	cfg := f.Archiver
+	config.Override(&cfg, c)
+	chooseListeners(&cfg, c)
+	if err := errors.Join(noArgs(c), cfg.Validate()); err != nil {
+		return cfg, log, &roles.UsageError{Err: err}
+	}
+	return cfg, log, nil
 }
 
 func consensorCommand() *cli.Command {

@@ -28,6 +28,7 @@ type Archiver struct {
 	key    *signing.NodeKey
 	public []net.Listener
 	nodes  net.Listener // nil: no listener for nodes
+	site   sitemap
 	peers  *signaling.Server
 	list   *nodelist.List
 }
@@ -35,7 +36,11 @@ type Archiver struct {
 // NewArchiver opens everything an archiver needs, the ports included. Close
 // gives it back, after Run if that was called.
 func NewArchiver(cfg config.Archiver, log *slog.Logger) (_ *Archiver, err error) {
-	a := &Archiver{cfg: cfg, log: log.With("role", "archiver")}
+	pcfg, err := peerConfig(cfg)
+	if err != nil {
+		return nil, err
+	}
+	a := &Archiver{cfg: cfg, log: log.With("role", "archiver"), site: sitemap{pcfg.Base()}}
 	defer func() {
 		if err != nil {
 			a.Close()
@@ -47,20 +52,18 @@ func NewArchiver(cfg config.Archiver, log *slog.Logger) (_ *Archiver, err error)
 	if a.key, err = a.data.nodeKey("", "archiver"); err != nil {
 		return nil, err
 	}
-	for _, addr := range cfg.Listen {
+	for _, addr := range cfg.PublicAddrs() {
 		l, err := listen(addr)
 		if err != nil {
 			return nil, err
 		}
 		a.public = append(a.public, l)
 	}
-	if cfg.NodeListen != "" {
-		if a.nodes, err = listen(cfg.NodeListen); err != nil {
+	if addr := cfg.NodeAddr(); addr != "" {
+		if a.nodes, err = listen(addr); err != nil {
 			return nil, err
 		}
 	}
-	pcfg := signaling.DefaultConfig()
-	pcfg.ConcurrentLimit, pcfg.AllowDiscovery = cfg.ConcurrentLimit, cfg.AllowDiscovery
 	if a.peers, err = signaling.NewServer(pcfg, a.hooks(), a.log); err != nil {
 		return nil, err
 	}
@@ -129,7 +132,7 @@ func (a *Archiver) listConfig(peers signaling.Config) (nodelist.Config, error) {
 // rtc is what /rtc tells: the public URL, or the first port that browsers do
 // not refuse, at whatever host the asker came to.
 func (a *Archiver) rtc(peers signaling.Config) (nodelist.RTC, error) {
-	r := nodelist.RTC{Path: peers.Path, Key: peers.Key}
+	r := nodelist.RTC{Path: a.site.peers(), Key: peers.Key}
 	if a.cfg.PublicURL == "" {
 		best := a.public[0]
 		if i := slices.IndexFunc(a.public, safePort); i >= 0 {
@@ -223,18 +226,10 @@ func (a *Archiver) warn() {
 // publicHandler serves clients: the PeerJS server under its path, the
 // archiver's API, and a word for whoever comes by with curl.
 func (a *Archiver) publicHandler() http.Handler {
+	page, lost := http.HandlerFunc(a.welcome), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { a.lost(w) })
 	api := a.list.Handler()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case r.URL.Path == "/":
-			a.welcome(w, r)
-		case r.URL.Path == signaling.DefaultPath || strings.HasPrefix(r.URL.Path, signaling.DefaultPath+"/"):
-			a.peers.ServeHTTP(w, r)
-		case slices.Contains(nodelist.Paths(), r.URL.Path):
-			api.ServeHTTP(w, r)
-		default:
-			a.lost(w)
-		}
+		a.site.route(r.URL.Path, page, api, a.peers, lost).ServeHTTP(w, r)
 	})
 }
 
@@ -261,13 +256,13 @@ PeerJS server   %s  (key %s)
 API             %s
 
 A client:       liberdus client nodes --archiver http://%s#%s
-`, Version, a.key.Public(), signaling.DefaultPath, signaling.DefaultKey,
+`, Version, a.key.Public(), a.site.peers(), a.cfg.Key,
 		strings.Join(nodelist.Paths(), " "), r.Host, a.key.Public())
 }
 
 // lost answers a request for a path that is not there with those that are.
 func (a *Archiver) lost(w http.ResponseWriter) {
 	w.Header().Set("Access-Control-Allow-Origin", "*")
-	http.Error(w, "no such path here; the PeerJS server is at "+signaling.DefaultPath+
+	http.Error(w, "no such path here; the PeerJS server is at "+a.site.peers()+
 		", the archiver's API at "+strings.Join(nodelist.Paths(), " "), http.StatusNotFound)
 }

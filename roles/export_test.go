@@ -51,3 +51,6 @@ func Connect(ctx context.Context, c *Client) (ask func(context.Context, rpc.Requ
 	context.AfterFunc(ctx, conv.close)
 	return conv.Do, conv.session, nil
 }
+
+// PeerConfig is peerConfig.
+var PeerConfig = peerConfig

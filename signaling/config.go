@@ -15,6 +15,8 @@ type Config struct {
 	ConcurrentLimit int    // registered ids at most; 0 admits nobody
 	AllowDiscovery  bool   // whether GET {path}/{key}/peers lists the ids
 
+	CORS []string // origins whose pages may read HTTP answers; empty or with "*" = any. The WebSocket is not concerned
+
 	ExpireTimeout   time.Duration // how long messages wait for an absent peer, from the first on
 	CleanupInterval time.Duration // how often expired queues are looked for
 	AliveTimeout    time.Duration // silence after which a socket is closed
@@ -121,6 +123,10 @@ func (c Config) Validate() error {
 	}
 	return errors.Join(errs...)
 }
+
+// Base returns Path with one leading slash and none at the end; the root is the
+// empty string.
+func (c Config) Base() string { return normalizePath(c.Path) }
 
 // normalizePath returns p with one leading slash and none at the end; the root
 // is the empty string.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gorilla/websocket"
@@ -23,7 +24,7 @@ const (
 )
 
 // ServeHTTP answers everything below Config.Path: the HTTP calls of PeerJS,
-// with CORS for any origin, and its WebSocket.
+// with CORS, and its WebSocket.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.EscapedPath()
 	switch {
@@ -39,7 +40,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.notFound(w)
 		return
 	}
-	allowOrigin(w.Header(), r)
+	s.allowOrigin(w.Header(), r)
 	switch r.Method {
 	case http.MethodOptions:
 		answerPreflight(w, r)
@@ -140,10 +141,12 @@ func reply(w http.ResponseWriter, status int, contentType, body string) {
 	_, _ = w.Write([]byte(body)) // an error is the client's going away
 }
 
-// allowOrigin lets pages of any origin read the answer.
-func allowOrigin(h http.Header, r *http.Request) {
+// allowOrigin lets pages of the origins in Config.CORS read the answer. Others
+// get it too, and their browser keeps it from them.
+func (s *Server) allowOrigin(h http.Header, r *http.Request) {
 	h.Add("Vary", "Origin")
-	if origin := r.Header.Get("Origin"); origin != "" {
+	open := len(s.cfg.CORS) == 0 || slices.Contains(s.cfg.CORS, "*")
+	if origin := r.Header.Get("Origin"); origin != "" && (open || slices.Contains(s.cfg.CORS, origin)) {
 		h.Set("Access-Control-Allow-Origin", origin)
 	}
 }

@@ -21,15 +21,25 @@ import (
 
 // An Archiver is the table [archiver].
 type Archiver struct {
-	Listen          []string `toml:"listen"`
-	NodeListen      string   `toml:"node_listen"` // empty: no listener for nodes
-	Data            string   `toml:"data"`
-	PublicURL       string   `toml:"public_url"`
-	NetworkID       string   `toml:"network_id"`
-	AllowNode       []string `toml:"allow_node"`
-	LimitExempt     []string `toml:"limit_exempt"`
+	Listen      []string `toml:"listen"`
+	NodeListen  string   `toml:"node_listen"` // empty: no listener for nodes
+	Data        string   `toml:"data"`
+	PublicURL   string   `toml:"public_url"`
+	NetworkID   string   `toml:"network_id"`
+	AllowNode   []string `toml:"allow_node"`
+	LimitExempt []string `toml:"limit_exempt"`
+
+	// The PeerJS server, in the words of the peerjs command.
+	Host            string   `toml:"host"` // of listeners that name none
+	Port            Port     `toml:"port"` // in place of listen
+	Path            string   `toml:"path"`
+	Key             string   `toml:"key"`
 	ConcurrentLimit int      `toml:"concurrent_limit"`
 	AllowDiscovery  bool     `toml:"allow_discovery"`
+	CORS            []string `toml:"cors"` // empty: any origin
+	ExpireTimeout   Millis   `toml:"expire_timeout"`
+	AliveTimeout    Millis   `toml:"alive_timeout"`
+	CleanupOutMsgs  Millis   `toml:"cleanup_out_msgs"`
 }
 
 // A Consensor is the table [consensor].
@@ -76,7 +86,12 @@ func Default() File {
 			NodeListen:      PortNodes,
 			Data:            "liberdus-data/archiver",
 			LimitExempt:     []string{"127.0.0.0/8", "::1/128"},
+			Path:            "/liberdus-peer",
+			Key:             "liberdus",
 			ConcurrentLimit: 5000,
+			ExpireTimeout:   Millis(5 * time.Second),
+			AliveTimeout:    Millis(time.Minute),
+			CleanupOutMsgs:  Millis(time.Second),
 		},
 		Consensor: Consensor{
 			Listen: PortConsensor,
@@ -115,9 +130,7 @@ func (a Archiver) Validate() error {
 	if _, err := a.Exempt(); err != nil {
 		c.add("limit-exempt", err)
 	}
-	if a.ConcurrentLimit < 0 {
-		c.add("concurrent-limit", fmt.Errorf("%d is negative", a.ConcurrentLimit))
-	}
+	a.validatePeerJS(&c)
 	return c.err()
 }
 

@@ -83,6 +83,7 @@ type Flags interface {
 	Int(flag string) int
 	Bool(flag string) bool
 	Duration(flag string) time.Duration
+	Generic(flag string) any
 }
 
 // Override puts the flags that are set over the table that dst points to.
@@ -104,6 +105,10 @@ func Override(dst any, flags Flags) {
 			*to = flags.Bool(flag)
 		case *time.Duration:
 			*to = flags.Duration(flag)
+		case *Port:
+			*to = Port(flags.String(flag))
+		case *Millis:
+			*to = *flags.Generic(flag).(*Millis)
 		}
 	}
 }

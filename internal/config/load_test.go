@@ -40,7 +40,7 @@ func TestExampleIsComplete(t *testing.T) {
 	// The only keys without a default: the example shows the form.
 	want.Consensor.Archiver = []string{"http://127.0.0.1:6080"}
 	want.Client.Archiver = []string{"http://127.0.0.1:6080"}
-	want.Archiver.AllowNode = []string{}
+	want.Archiver.AllowNode, want.Archiver.CORS = []string{}, []string{}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("config.example.toml gives\n%+v, the defaults are\n%+v", got, want)
 	}

@@ -1,0 +1,81 @@
+package roles_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/liberdus/liberdus/internal/config"
+	"github.com/liberdus/liberdus/roles"
+	"github.com/liberdus/liberdus/signaling"
+)
+
+// Where an archiver answers what, by the path of its PeerJS server.
+func TestPaths(t *testing.T) {
+	for _, tt := range []struct {
+		path, key string
+		want      map[string]string // path to the start of its body
+	}{
+		{"/liberdus-peer", "liberdus", map[string]string{
+			"/": "Liberdus archiver", "/liberdus-peer": `{"name":"PeerJS Server"`, "/Liberdus-Peer/": `{"name":"PeerJS Server"`,
+			"/rtc": `{"networkId"`, "/app": "no such path", "/liberdus-peers": "no such path",
+		}},
+		{"/", "peerjs", map[string]string{
+			"/": `{"name":"PeerJS Server"`, "/app": "Liberdus archiver", "/rtc": `{"networkId"`, "/peerjs/peers": "Unauthorized", "/nope": "Not Found",
+		}},
+		{"my/app/", "k", map[string]string{
+			"/": "Liberdus archiver", "/my/app/": `{"name":"PeerJS Server"`, "/my/app/k/peers": "Unauthorized", "/my": "no such path",
+		}},
+	} {
+		t.Run(tt.path, func(t *testing.T) {
+			cfg := config.Default().Archiver
+			cfg.Listen, cfg.NodeListen, cfg.Data = []string{"127.0.0.1:0"}, "", t.TempDir()
+			cfg.Path, cfg.Key = tt.path, tt.key
+			a, err := roles.NewArchiver(cfg, logger(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			ended := make(chan error, 1)
+			go func() { ended <- a.Run(ctx) }()
+			t.Cleanup(func() {
+				cancel()
+				if err := <-ended; err != nil {
+					t.Errorf("Run = %v, want nil", err)
+				}
+				a.Close()
+			})
+			for path, want := range tt.want {
+				resp, err := http.Get(a.URL() + path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				body, err := io.ReadAll(resp.Body)
+				resp.Body.Close()
+				if err != nil || !strings.HasPrefix(string(body), want) {
+					t.Errorf("GET %s = %.60q, %v, want %q", path, body, err, want)
+				}
+			}
+			http.DefaultClient.CloseIdleConnections()
+		})
+	}
+}
+
+// The defaults of the settings are those of the server.
+func TestDefaultsOfThePeerServer(t *testing.T) {
+	got, err := roles.PeerConfig(config.Default().Archiver)
+	want := signaling.DefaultConfig()
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("peerConfig = %+v, %v, want %+v", got, err, want)
+	}
+	cfg := config.Default().Archiver
+	cfg.CleanupOutMsgs, cfg.AliveTimeout, cfg.CORS = config.Millis(time.Second/4), config.Millis(time.Hour), []string{"https://a"}
+	want.CleanupInterval, want.AliveTimeout, want.CORS = time.Second/4, time.Hour, []string{"https://a"}
+	if got, err := roles.PeerConfig(cfg); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("peerConfig = %+v, %v, want %+v", got, err, want)
+	}
+}
