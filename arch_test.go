@@ -18,15 +18,16 @@ const module = "github.com/liberdus/liberdus"
 // commit. Tests may import what they like.
 var arrows = map[string]string{
 	".":                  "roles internal/config internal/signing internal/telemetry",
-	"roles":              "signaling rtc nodelist internal/api internal/config internal/ledger internal/rpc internal/signing",
+	"roles":              "internal/clientip signaling rtc nodelist internal/api internal/config internal/ledger internal/rpc internal/signing",
 	"rtc":                "signaling",
-	"signaling":          "",
-	"nodelist":           "internal/signing",
+	"signaling":          "internal/clientip",
+	"nodelist":           "internal/clientip internal/signing",
 	"internal/api":       "internal/ledger internal/rpc internal/signing",
 	"internal/ledger":    "internal/signing",
 	"internal/rpc":       "",
 	"internal/signing":   "",
-	"internal/config":    "",
+	"internal/clientip":  "",
+	"internal/config":    "internal/clientip",
 	"internal/telemetry": "",
 	"internal/demo":      "",
 }

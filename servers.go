@@ -31,8 +31,7 @@ func archiverCommand() *cli.Command {
 			text("public-url", "`URL` that clients are told, where a TLS terminator stands in front", ""),
 			text("network-id", "id of the network, 64 `HEX` digits", "that of the first node"),
 			texts("allow-node", "public `KEY` that may be listed, repeatable", "any"),
-			texts("limit-exempt", "`NETWORK` that limits per address spare, repeatable", "loopback"),
-		), peerjsFlags()...),
+		), append(peerjsFlags(), limitFlags()...)...),
 		Action: func(c *cli.Context) error {
 			cfg, log, err := archiverConfig(c)
 			if err != nil {

@@ -3,11 +3,11 @@ package nodelist
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/netip"
 	"strings"
 
+	"github.com/liberdus/liberdus/internal/clientip"
 	"github.com/liberdus/liberdus/internal/signing"
 )
 
@@ -61,7 +61,7 @@ func (c Config) withDefaults() Config {
 		c.LimitExempt = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 	}
 	if c.ClientAddr == nil {
-		c.ClientAddr = connectionAddr
+		c.ClientAddr = clientip.Direct
 	}
 	if c.RTC.ICEServers == nil {
 		c.RTC.ICEServers = []ICEServer{}
@@ -97,33 +97,13 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// connectionAddr returns the address of the connection a request came over,
-// without zone; the zero Addr if it has none.
-func connectionAddr(r *http.Request) netip.Addr {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
-	addr, err := netip.ParseAddr(host)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return addr.Unmap().WithZone("")
-}
-
 // place returns what addr counts under for PerAddress: the address itself, the
 // /64 of an IPv6 address, or the zero Addr if it is exempt or not known.
 func (c Config) place(addr netip.Addr) netip.Addr {
-	addr = addr.Unmap().WithZone("")
-	for _, exempt := range c.LimitExempt {
-		if exempt.Contains(addr) {
-			return netip.Addr{}
-		}
+	if clientip.Networks(c.LimitExempt).Contains(addr) {
+		return netip.Addr{}
 	}
-	if addr.Is6() {
-		return netip.PrefixFrom(addr, 64).Masked().Addr()
-	}
-	return addr
+	return clientip.Place(addr)
 }
 
 // validate reports what of r could not be connected to.

@@ -40,6 +40,9 @@ func NewArchiver(cfg config.Archiver, log *slog.Logger) (_ *Archiver, err error)
 	if err != nil {
 		return nil, err
 	}
+	if err := limit(&pcfg, cfg); err != nil {
+		return nil, &UsageError{Err: err}
+	}
 	a := &Archiver{cfg: cfg, log: log.With("role", "archiver"), site: sitemap{pcfg.Base()}}
 	defer func() {
 		if err != nil {
@@ -126,6 +129,7 @@ func (a *Archiver) listConfig(peers signaling.Config) (nodelist.Config, error) {
 		Port:        port,
 		Version:     Version,
 		LimitExempt: exempt,
+		ClientAddr:  peers.ClientAddr,
 	}, nil
 }
 

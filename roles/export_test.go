@@ -39,6 +39,9 @@ func Tokens(key *signing.NodeKey) func(skew time.Duration) time.Duration {
 // NetworkID returns the id of d's network.
 func NetworkID(d *Devnet) string { return d.ledger.NetworkID() }
 
+// PeerServer returns the peer server of a.
+func PeerServer(a *Archiver) *signaling.Server { return a.peers }
+
 // Socket returns what d's peer server knows of the socket that holds id.
 func Socket(d *Devnet, id string) (signaling.Peer, bool) { return d.Archiver.peers.Peer(id) }
 

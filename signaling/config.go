@@ -3,6 +3,8 @@ package signaling
 import (
 	"errors"
 	"fmt"
+	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 )
@@ -35,6 +37,10 @@ type Config struct {
 	OutboundBytes    int // bytes waiting to be written to one socket
 	MaxPending       int // sockets that hold no id: in the handshake, refused or closing
 	MaxUsedTokens    int // tokens of key ids remembered until they expire
+
+	// ClientAddr tells the address that a request came from. Nil means that of
+	// the connection; set it where a trusted proxy stands in front.
+	ClientAddr func(*http.Request) netip.Addr
 
 	GenerateID func() string // makes the answer of GET {path}/{key}/id; nil = random UUID
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"github.com/liberdus/liberdus/internal/clientip"
 )
 
 // Hooks are what a [Server] asks and tells its owner. Each may be nil.
@@ -65,6 +67,9 @@ func NewServer(cfg Config, hooks Hooks, log *slog.Logger) (*Server, error) {
 	}
 	if cfg.GenerateID == nil {
 		cfg.GenerateID = randomUUID
+	}
+	if cfg.ClientAddr == nil {
+		cfg.ClientAddr = clientip.Direct
 	}
 	s := &Server{cfg: cfg, base: normalizePath(cfg.Path), hooks: hooks, log: log.With("part", "signaling"), start: time.Now()}
 	s.registry = newRegistry(cfg, hooks.Proof != nil, s.tell)
@@ -158,9 +163,11 @@ func call(hook func(Peer), p Peer) {
 	}
 }
 
-// remoteAddr is the address in a remote address of net/http, without zone and
-// not in the IPv4-in-IPv6 form; the zero Addr if there is none.
-func remoteAddr(remote string) netip.Addr {
-	ap, _ := netip.ParseAddrPort(remote) // of a Unix socket there is none
-	return ap.Addr().Unmap().WithZone("")
+// remoteName is what the log calls the other end of a socket: host and port
+// or, behind a proxy, the address that the proxy reports.
+func remoteName(r *http.Request, addr netip.Addr) string {
+	if addr.IsValid() && addr != clientip.Direct(r) {
+		return addr.String()
+	}
+	return r.RemoteAddr
 }

@@ -37,9 +37,10 @@ const (
 // newSocket takes over a connection that has just been upgraded.
 func (s *Server) newSocket(conn *websocket.Conn, r *http.Request) *socket {
 	cred := parseCredentials(r.URL.RawQuery)
+	addr := s.cfg.ClientAddr(r)
 	c := &socket{
 		session: session{
-			id: cred.id, token: sha256.Sum256([]byte(cred.token)), addr: remoteAddr(r.RemoteAddr), remote: r.RemoteAddr,
+			id: cred.id, token: sha256.Sum256([]byte(cred.token)), addr: addr, remote: remoteName(r, addr),
 			out: outbox{maxFrames: s.cfg.OutboundMessages, maxBytes: s.cfg.OutboundBytes},
 		},
 		srv: s, conn: conn, cred: cred,

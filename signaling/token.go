@@ -4,6 +4,8 @@ import (
 	"maps"
 	"net/netip"
 	"time"
+
+	"github.com/liberdus/liberdus/internal/clientip"
 )
 
 // A Proof checks the token of an id that is a public key, that is, of 64
@@ -41,14 +43,6 @@ type usedToken struct {
 // usedShare is the part of the used tokens that one address may take.
 const usedShare = 16
 
-func place(addr netip.Addr) netip.Addr {
-	addr = addr.Unmap().WithZone("")
-	if addr.Is6() {
-		return netip.PrefixFrom(addr, 64).Masked().Addr()
-	}
-	return addr
-}
-
 // tokenGrace covers clocks read at slightly different moments.
 const tokenGrace = time.Second
 
@@ -58,7 +52,7 @@ func (u *usedTokens) has(token [32]byte) bool {
 }
 
 func (u *usedTokens) add(token [32]byte, expiry time.Time, from netip.Addr) bool {
-	from = place(from)
+	from = clientip.Place(from)
 	if len(u.expiry) >= u.limit || u.byAddr[from] >= max(1, u.limit/usedShare) {
 		return false
 	}

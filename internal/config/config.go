@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -21,13 +20,12 @@ import (
 
 // An Archiver is the table [archiver].
 type Archiver struct {
-	Listen      []string `toml:"listen"`
-	NodeListen  string   `toml:"node_listen"` // empty: no listener for nodes
-	Data        string   `toml:"data"`
-	PublicURL   string   `toml:"public_url"`
-	NetworkID   string   `toml:"network_id"`
-	AllowNode   []string `toml:"allow_node"`
-	LimitExempt []string `toml:"limit_exempt"`
+	Listen     []string `toml:"listen"`
+	NodeListen string   `toml:"node_listen"` // empty: no listener for nodes
+	Data       string   `toml:"data"`
+	PublicURL  string   `toml:"public_url"`
+	NetworkID  string   `toml:"network_id"`
+	AllowNode  []string `toml:"allow_node"`
 
 	// The PeerJS server, in the words of the peerjs command.
 	Host            string   `toml:"host"` // of listeners that name none
@@ -40,6 +38,10 @@ type Archiver struct {
 	ExpireTimeout   Millis   `toml:"expire_timeout"`
 	AliveTimeout    Millis   `toml:"alive_timeout"`
 	CleanupOutMsgs  Millis   `toml:"cleanup_out_msgs"`
+
+	// What one address, and one connection, may do.
+	LimitExempt  []string `toml:"limit_exempt"`
+	TrustedProxy []string `toml:"trusted_proxy"`
 }
 
 // A Consensor is the table [consensor].
@@ -85,13 +87,14 @@ func Default() File {
 			Listen:          []string{PortArchiver, PortArchiverBrowser},
 			NodeListen:      PortNodes,
 			Data:            "liberdus-data/archiver",
-			LimitExempt:     []string{"127.0.0.0/8", "::1/128"},
 			Path:            "/liberdus-peer",
 			Key:             "liberdus",
 			ConcurrentLimit: 5000,
 			ExpireTimeout:   Millis(5 * time.Second),
 			AliveTimeout:    Millis(time.Minute),
 			CleanupOutMsgs:  Millis(time.Second),
+			LimitExempt:     loopback(),
+			TrustedProxy:    []string{},
 		},
 		Consensor: Consensor{
 			Listen: PortConsensor,
@@ -127,29 +130,9 @@ func (a Archiver) Validate() error {
 	for _, key := range a.AllowNode {
 		c.add("allow-node", hex64(key))
 	}
-	if _, err := a.Exempt(); err != nil {
-		c.add("limit-exempt", err)
-	}
 	a.validatePeerJS(&c)
+	a.validateLimits(&c)
 	return c.err()
-}
-
-// Exempt returns LimitExempt as prefixes; a bare address is a prefix of its
-// own. It is never nil.
-func (a Archiver) Exempt() ([]netip.Prefix, error) {
-	list := []netip.Prefix{}
-	for _, text := range a.LimitExempt {
-		p, err := netip.ParsePrefix(text)
-		if err != nil {
-			addr, aerr := netip.ParseAddr(text)
-			if aerr != nil {
-				return nil, fmt.Errorf("%q is neither an address nor a network such as 10.0.0.0/8", text)
-			}
-			p = netip.PrefixFrom(addr, addr.BitLen())
-		}
-		list = append(list, p)
-	}
-	return list, nil
 }
 
 // Validate reports every bad setting.

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -80,6 +81,34 @@ func TestLoadNamesFileAndLine(t *testing.T) {
 	}
 }
 
+// Behind a proxy that names no client, everybody would be spared by default.
+func TestExempt(t *testing.T) {
+	local := netip.MustParseAddr("127.0.0.1")
+	for _, tt := range []struct {
+		name             string
+		exempt, proxies  []string // exempt nil = the default
+		local, elsewhere bool     // whether 127.0.0.1 and 192.0.2.1 are spared
+	}{
+		{name: "default", local: true},
+		{name: "default behind a proxy", proxies: []string{"10.0.0.0/8"}},
+		{name: "explicit behind a proxy", proxies: []string{"10.0.0.0/8"}, exempt: []string{"127.0.0.1"}, local: true},
+		{name: "none", exempt: []string{}},
+		{name: "another", exempt: []string{"192.0.2.0/24"}, elsewhere: true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := config.Default().Archiver
+			a.TrustedProxy = tt.proxies
+			if tt.exempt != nil {
+				a.LimitExempt = tt.exempt
+			}
+			got, err := a.Exempt()
+			if err != nil || got == nil || got.Contains(local) != tt.local || got.Contains(netip.MustParseAddr("192.0.2.1")) != tt.elsewhere {
+				t.Errorf("Exempt = %v, %v", got, err)
+			}
+		})
+	}
+}
+
 func TestValidateReportsEveryMistake(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -90,9 +119,9 @@ func TestValidateReportsEveryMistake(t *testing.T) {
 			name: "archiver",
 			err: config.Archiver{
 				Listen: []string{"nowhere", ":99999"}, NodeListen: "x:y", PublicURL: "https://a/b", NetworkID: "12",
-				AllowNode: []string{"zz"}, LimitExempt: []string{"ten"}, ConcurrentLimit: -1,
+				AllowNode: []string{"zz"}, LimitExempt: []string{"ten"}, TrustedProxy: []string{"eleven"}, ConcurrentLimit: -1,
 			}.Validate(),
-			want: []string{`"nowhere"`, `":99999"`, `"x:y"`, "--data", "--public-url", "--network-id", "--allow-node", "--limit-exempt", "--concurrent-limit"},
+			want: []string{`"nowhere"`, `":99999"`, `"x:y"`, "--data", "--public-url", "--network-id", "--allow-node", "--limit-exempt", "--trusted-proxy", "--concurrent-limit"},
 		},
 		{name: "archiver without an address", err: config.Archiver{Data: "d"}.Validate(), want: []string{"--listen"}},
 		{
