@@ -14,6 +14,7 @@ import (
 func (p *Peer) accept(key connKey, offer signal) {
 	log := p.log.With("peer", clip(key.peer))
 	if err := p.acceptable(offer); err != nil {
+		p.counts.decline(err)
 		log.Info("offer declined", "err", err)
 		return
 	}
@@ -21,6 +22,7 @@ func (p *Peer) accept(key connKey, offer signal) {
 	c.offer = offer
 	if err := p.add(c); err != nil {
 		c.cancel(err) // it will not run
+		p.counts.decline(err)
 		log.Warn("offer declined", "err", err)
 		return
 	}
@@ -29,9 +31,9 @@ func (p *Peer) accept(key connKey, offer signal) {
 	}
 }
 
-// errCrowded ends the oldest handshake when there are too many: an honest one
-// takes a fraction of a second, so whoever holds them open on purpose loses them.
-var errCrowded = errors.New("too many handshakes at once, and this was the oldest")
+// errCrowded ends a handshake when there are too many: an honest one takes a
+// fraction of a second, so whoever holds them open on purpose loses them.
+var errCrowded = errors.New("too many handshakes at once, and this was the oldest of its peer")
 
 // begin counts the handshake of c, and returns the one that has to make room.
 func (p *Peer) begin(c *conn) (oldest *conn) {
@@ -42,10 +44,24 @@ func (p *Peer) begin(c *conn) (oldest *conn) {
 	}
 	p.handshakes = append(p.handshakes, c)
 	if len(p.handshakes) > p.cfg.MaxHandshakes {
-		oldest = p.handshakes[0]
-		p.handshakes = slices.Delete(p.handshakes, 0, 1)
+		i := p.superfluous()
+		oldest = p.handshakes[i]
+		p.handshakes = slices.Delete(p.handshakes, i, i+1)
 	}
 	return oldest
+}
+
+// superfluous returns the oldest handshake of the peer that has most of them,
+// so that a peer with many makes room before one with few. The caller holds mu.
+func (p *Peer) superfluous() int {
+	of := make(map[connPeer]int)
+	most := 0
+	for _, c := range p.handshakes {
+		who := connPeer{c.key.server, c.key.peer}
+		of[who]++
+		most = max(most, of[who])
+	}
+	return slices.IndexFunc(p.handshakes, func(c *conn) bool { return of[connPeer{c.key.server, c.key.peer}] == most })
 }
 
 // settle notes that the handshake of c is over.
@@ -60,9 +76,9 @@ func (p *Peer) settle(c *conn) {
 func (p *Peer) acceptable(offer signal) error {
 	switch {
 	case p.cfg.Serve == nil:
-		return errors.New("this peer accepts nobody")
+		return decline(DeclineNobody, "this peer accepts nobody")
 	case offer.dialect == DialectPeerJS && offer.serialization != serialJSON && offer.serialization != serialRaw:
-		return fmt.Errorf("serialization %q: this node speaks %q and %q", clip(offer.serialization), serialJSON, serialRaw)
+		return decline(DeclineForm, "serialization %q: this node speaks %q and %q", clip(offer.serialization), serialJSON, serialRaw)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 )
 
@@ -42,6 +43,9 @@ type Config struct {
 	// GatherWait is how long a description waits for host candidates, which
 	// take a millisecond. Those that come later are trickled.
 	GatherWait time.Duration
+	// Silence is after how long a peer that says nothing is gone. Peers that
+	// have nothing to say prove every sixth of it that they are there.
+	Silence time.Duration
 	// SendTimeout is how long a message may wait for a peer that does not
 	// read before its session is closed.
 	SendTimeout time.Duration
@@ -49,8 +53,17 @@ type Config struct {
 	MaxHandshakes      int // offers being answered at once; one more ends the oldest
 	MaxSessions        int // connections in all
 	MaxSessionsPerPeer int // connections of one signalling id
-	MaxMessage         int // bytes of a received message; advertised in the SDP
-	MaxBuffered        int // bytes waiting in a session for its peer to read
+	// MaxSessionsPerAddress bounds the connections accepted of one address (a
+	// /64 of IPv6), counted once ICE has found it, so that it is not made up.
+	// LimitExempt are the networks that it spares.
+	MaxSessionsPerAddress int
+	LimitExempt           []netip.Prefix
+	// OffersPerSecond and OffersAtOnce bound the offers of one signalling id.
+	OffersPerSecond float64
+	OffersAtOnce    int
+
+	MaxMessage  int // bytes of a received message; advertised in the SDP
+	MaxBuffered int // bytes waiting in a session for its peer to read
 
 	// Loopback offers 127.0.0.1 as a candidate, for networks on one machine.
 	Loopback bool
@@ -68,14 +81,19 @@ type Config struct {
 // DefaultConfig returns the limits documented in docs/protocol.md.
 func DefaultConfig() Config {
 	return Config{
-		HandshakeTimeout:   10 * time.Second,
-		GatherWait:         200 * time.Millisecond,
-		SendTimeout:        10 * time.Second,
-		MaxHandshakes:      128,
-		MaxSessions:        4096,
-		MaxSessionsPerPeer: 8,
-		MaxMessage:         256 << 10,
-		MaxBuffered:        1 << 20,
+		HandshakeTimeout:      10 * time.Second,
+		GatherWait:            200 * time.Millisecond,
+		Silence:               12 * time.Second,
+		SendTimeout:           10 * time.Second,
+		MaxHandshakes:         128,
+		MaxSessions:           4096,
+		MaxSessionsPerPeer:    8,
+		MaxSessionsPerAddress: 256,
+		LimitExempt:           []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
+		OffersPerSecond:       100,
+		OffersAtOnce:          500,
+		MaxMessage:            256 << 10,
+		MaxBuffered:           1 << 20,
 	}
 }
 
@@ -85,7 +103,7 @@ func (c Config) Validate() error {
 	for _, d := range []struct {
 		name string
 		v    time.Duration
-	}{{"handshake timeout", c.HandshakeTimeout}, {"send timeout", c.SendTimeout}} {
+	}{{"handshake timeout", c.HandshakeTimeout}, {"silence", c.Silence}, {"send timeout", c.SendTimeout}} {
 		if d.v < 100*time.Millisecond {
 			errs = append(errs, fmt.Errorf("%s: %v is under 100ms", d.name, d.v))
 		}
@@ -101,12 +119,17 @@ func (c Config) Validate() error {
 		{"handshakes", c.MaxHandshakes, 1},
 		{"sessions", c.MaxSessions, 1},
 		{"sessions per peer", c.MaxSessionsPerPeer, 1},
+		{"sessions per address", c.MaxSessionsPerAddress, 1},
+		{"offers at once", c.OffersAtOnce, 1},
 		{"message size", c.MaxMessage, 1024},
 		{"buffered bytes", c.MaxBuffered, 64 << 10},
 	} {
 		if n.v < n.min {
 			errs = append(errs, fmt.Errorf("%s: %d is under %d", n.name, n.v, n.min))
 		}
+	}
+	if !(c.OffersPerSecond > 0) {
+		errs = append(errs, fmt.Errorf("offers per second: %v is not over 0", c.OffersPerSecond))
 	}
 	return errors.Join(errs...)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -43,6 +44,7 @@ type conn struct {
 	ready  chan *Session // gets the session once; buffered
 	done   chan struct{} // closed when nothing of it is left
 
+	group   netip.Prefix            // guarded by p.mu; the address it is counted under
 	settled bool                    // guarded by p.mu; the handshake of an accept is over
 	phase   atomic.Value            // Hop
 	channel atomic.Pointer[Session] // the session, once it is open
@@ -101,7 +103,7 @@ func (c *conn) deliver(in inbound) {
 	select {
 	case c.inbox <- in:
 	default:
-		c.cancel(c.fail(errors.New("too many signalling messages at once")))
+		c.cancel(c.fail(fmt.Errorf("%w: signalling messages", errFlooded)))
 	}
 }
 
@@ -125,10 +127,36 @@ func (c *conn) run() {
 		c.cancel(c.fail(err))
 		c.log.Debug("connection failed", "err", context.Cause(c.ctx))
 	}
+	if c.session != nil {
+		c.p.counts.sessions.Add(-1)
+	}
+	c.p.counts.ended[endOf(context.Cause(c.ctx))].Add(1)
 	if c.pc != nil {
-		if err := c.pc.GracefulClose(); err != nil {
+		c.closePion()
+	}
+}
+
+// closeTime is how long pion may take to close; it takes milliseconds.
+const closeTime = 10 * time.Second
+
+// closePion closes the pion connection. Should it hang, what hangs is logged
+// and stays in [Stats], and neither holds a place nor keeps the Peer from closing.
+func (c *conn) closePion() {
+	closed := make(chan error, 1)
+	go func() { // waited for below
+		err := c.pc.GracefulClose()
+		c.p.counts.pcs.Add(-1)
+		closed <- err
+	}()
+	late := time.NewTimer(closeTime)
+	defer late.Stop()
+	select {
+	case err := <-closed:
+		if err != nil {
 			c.log.Debug("close", "err", err)
 		}
+	case <-late.C:
+		c.log.Error("a connection does not close", "after", closeTime, "dials", c.dials)
 	}
 }
 
@@ -146,6 +174,7 @@ func (c *conn) open() error {
 	if err != nil {
 		return fmt.Errorf("new connection: %w", err)
 	}
+	c.p.counts.pcs.Add(1)
 	c.pc.OnICECandidate(func(cand *webrtc.ICECandidate) { hand(c.ctx, c.candidates, cand) })
 	c.pc.OnICEConnectionStateChange(func(s webrtc.ICEConnectionState) { hand(c.ctx, c.states, s) })
 	c.pc.SCTP().Transport().OnStateChange(func(s webrtc.DTLSTransportState) {
@@ -203,7 +232,7 @@ func (c *conn) negotiate() error {
 		case s := <-c.dtls:
 			c.reach(HopICE, HopDTLS) // its own event may be behind
 			if s == webrtc.DTLSTransportStateFailed {
-				return errors.New("the encryption could not be agreed on, or the peer's certificate is not the one it described")
+				return errEncryption
 			}
 			c.reach(HopDTLS, HopChannel)
 		case <-c.ended:
@@ -270,13 +299,35 @@ func (c *conn) stateChanged(s webrtc.ICEConnectionState) error {
 	switch s {
 	case webrtc.ICEConnectionStateConnected:
 		c.reach(HopICE, HopDTLS)
+		return c.located()
 	case webrtc.ICEConnectionStateFailed:
 		if c.session != nil {
-			return errors.New("the peer fell silent")
+			return errSilent
 		}
-		return errors.New("no path to the peer: no pair of candidates works (is UDP blocked?)")
+		return errNoPath
 	}
 	return nil
+}
+
+// located counts an accepted connection under the address ICE has found.
+func (c *conn) located() error {
+	if addr := c.remoteAddr().Addr(); addr.IsValid() && !c.dials {
+		return c.p.count(c, addr)
+	}
+	return nil
+}
+
+// remoteAddr returns the address of the peer that ICE uses now.
+func (c *conn) remoteAddr() netip.AddrPort {
+	pair, err := c.pc.SCTP().Transport().ICETransport().GetSelectedCandidatePair()
+	if err != nil || pair == nil {
+		return netip.AddrPort{}
+	}
+	addr, err := netip.ParseAddr(pair.Remote.Address)
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(addr, pair.Remote.Port)
 }
 
 // remoteCandidate applies a candidate, or keeps it until the description that
@@ -363,6 +414,9 @@ func (c *conn) channelOpen(dc *webrtc.DataChannel) error {
 	if got := fingerprintOf(c.pc.SCTP().Transport().GetRemoteCertificate()); got != c.remote.fingerprint {
 		return fmt.Errorf("%w: the certificate in use is not the one described", ErrIdentity)
 	}
+	if err := c.located(); err != nil { // in case its own event is behind
+		return err
+	}
 	raw, err := dc.Detach()
 	if err != nil {
 		return fmt.Errorf("data channel: %w", err)
@@ -373,6 +427,8 @@ func (c *conn) channelOpen(dc *webrtc.DataChannel) error {
 	}
 	c.phase.Store(HopChannel)
 	c.session = s
+	c.p.counts.sessions.Add(1)
+	c.p.counts.opened.Add(1)
 	c.channel.Store(s)
 	c.ready <- s
 	return nil
@@ -391,7 +447,7 @@ func (c *conn) stopReading() {
 // extraChannel closes a channel beside the first.
 func (c *conn) extraChannel(dc *webrtc.DataChannel) error {
 	if c.extra++; c.extra > maxChannels {
-		return fmt.Errorf("the peer opened %d data channels", c.extra+1)
+		return fmt.Errorf("%w: data channels", errFlooded)
 	}
 	return dc.Close()
 }

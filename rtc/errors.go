@@ -28,6 +28,14 @@ var (
 	ErrStopped    = errors.New("reading was stopped") // by [Peer.Shutdown]
 )
 
+// Errors that only say what happened; Stats count them.
+var (
+	errSilent     = errors.New("the peer fell silent")
+	errFlooded    = errors.New("the peer sends too much at once")
+	errNoPath     = errors.New("no path to the peer: no pair of candidates works (is UDP blocked?)")
+	errEncryption = errors.New("the encryption could not be agreed on, or the peer's certificate is not the one it described")
+)
+
 // An Error says at which hop the connection to a peer failed.
 type Error struct {
 	Peer string

@@ -21,3 +21,15 @@ func TrustAnyCertificate(p *Peer) {
 	s.DisableCertificateFingerprintVerification(true)
 	p.api = newAPI(s)
 }
+
+// Handshaking returns the handshakes of a peer id that are counted.
+func Handshaking(p *Peer, id string) (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.handshakes {
+		if c.key.peer == id {
+			n++
+		}
+	}
+	return n
+}

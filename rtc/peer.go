@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -32,11 +33,13 @@ type connKey struct {
 // connection, then [Peer.Shutdown] or [Peer.Close].
 type Peer struct {
 	// Fixed after New.
-	cfg  Config
-	log  *slog.Logger
-	api  *webrtc.API
-	ctx  context.Context // ends with Close
-	stop context.CancelCauseFunc
+	cfg Config
+	log *slog.Logger
+	api *webrtc.API
+	// counts of what happened; each has its own lock.
+	counts *counters
+	ctx    context.Context // ends with Close
+	stop   context.CancelCauseFunc
 
 	wg sync.WaitGroup // every connection and every Serve
 
@@ -46,6 +49,8 @@ type Peer struct {
 	// handshakes are the offers being answered, the oldest first.
 	handshakes []*conn
 	perPeer    map[string]int // connections by signalling id
+	perAddress map[netip.Prefix]int
+	offers     *gate
 	early      earlyCandidates
 	sigs       map[string]Signaller // by server, while there is a connection to it
 	cert       *webrtc.Certificate
@@ -67,10 +72,13 @@ func New(cfg Config, log *slog.Logger) (*Peer, error) {
 	ctx, stop := context.WithCancelCause(context.Background())
 	p := &Peer{
 		cfg: cfg, log: log, ctx: ctx, stop: stop,
-		conns:   make(map[connKey]*conn),
-		perPeer: make(map[string]int),
-		early:   make(earlyCandidates),
-		sigs:    make(map[string]Signaller),
+		conns:      make(map[connKey]*conn),
+		perPeer:    make(map[string]int),
+		counts:     newCounters(),
+		perAddress: make(map[netip.Prefix]int),
+		offers:     newGate(cfg.OffersPerSecond, cfg.OffersAtOnce),
+		early:      make(earlyCandidates),
+		sigs:       make(map[string]Signaller),
 	}
 	p.api = newAPI(p.settings())
 	return p, nil
@@ -93,8 +101,8 @@ func (p *Peer) settings() webrtc.SettingEngine {
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	s.SetIncludeLoopbackCandidate(p.cfg.Loopback)
 	s.SetSCTPMaxReceiveBufferSize(receiveBuffer)
-	// A peer that vanishes is noticed after 12 s of silence.
-	s.SetICETimeouts(5*time.Second, 7*time.Second, 2*time.Second)
+	// Pion counts the time to "disconnected" and that to "failed" one after the other.
+	s.SetICETimeouts(p.cfg.Silence/2, p.cfg.Silence/2, p.cfg.Silence/6)
 	// The first checks often overtake the candidates they belong to; waiting a
 	// second for a better pair than the one that works helps nobody here.
 	s.SetPrflxAcceptanceMinWait(0)
@@ -124,6 +132,9 @@ func (p *Peer) handle(server string, m signaling.Message) {
 	}
 	s, err := decodeSignal(m.Payload)
 	if err != nil {
+		if m.Type == signaling.TypeOffer {
+			p.counts.declined[DeclineMalformed].Add(1)
+		}
 		p.log.Debug("signal ignored", "peer", clip(m.Src), "type", m.Type, "err", err)
 		return
 	}
@@ -142,6 +153,11 @@ func (p *Peer) handle(server string, m signaling.Message) {
 		return
 	case c == nil && s.kind == kindAnswer:
 		p.mu.Unlock()
+		return
+	case s.kind == kindOffer && !p.offers.pass(connPeer{server, m.Src}, time.Now()):
+		p.mu.Unlock()
+		p.counts.declined[DeclineRate].Add(1)
+		p.log.Debug("offer declined", "peer", clip(m.Src), "err", "too many offers")
 		return
 	}
 	p.mu.Unlock()
@@ -163,13 +179,13 @@ func (p *Peer) add(c *conn) error {
 	defer p.mu.Unlock()
 	switch {
 	case p.closed:
-		return ErrClosed
+		return fmt.Errorf("%w: %w", ErrClosed, decline(DeclineStopping, "this end is stopping"))
 	case len(p.conns) >= p.cfg.MaxSessions:
-		return fmt.Errorf("%d sessions are open, the limit", len(p.conns))
+		return decline(DeclineSessions, "%d sessions are open, the limit", len(p.conns))
 	case p.perPeer[c.key.peer] >= p.cfg.MaxSessionsPerPeer:
-		return fmt.Errorf("%d sessions of this peer are open, the limit", p.perPeer[c.key.peer])
+		return decline(DeclinePeer, "%d sessions of this peer are open, the limit", p.perPeer[c.key.peer])
 	case p.conns[c.key] != nil:
-		return errors.New("this connection id is in use")
+		return decline(DeclineTaken, "this connection id is in use")
 	}
 	p.conns[c.key] = c
 	p.perPeer[c.key.peer]++
@@ -186,6 +202,7 @@ func (p *Peer) add(c *conn) error {
 func (p *Peer) forget(c *conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.uncount(c)
 	if p.conns[c.key] != c {
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"sync/atomic"
 	"time"
@@ -89,6 +90,9 @@ func (s *Session) ProvenKey() string { return s.c.proven }
 // RemoteFingerprint the peer's, as it was described and is in use.
 func (s *Session) Fingerprint() string       { return s.c.own }
 func (s *Session) RemoteFingerprint() string { return s.c.remote.fingerprint }
+
+// RemoteAddr returns the address the peer is reached at now, or the zero value.
+func (s *Session) RemoteAddr() netip.AddrPort { return s.c.remoteAddr() }
 
 // Caps returns what the peer announced. The caller must not change it.
 func (s *Session) Caps() []string { return s.caps }

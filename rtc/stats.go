@@ -1,0 +1,145 @@
+package rtc
+
+import (
+	"errors"
+	"maps"
+	"sync/atomic"
+)
+
+// A Decline says why an offer was not answered.
+type Decline string
+
+// The closed set of declines.
+const (
+	DeclineMalformed Decline = "malformed" // a payload that cannot be read
+	DeclineNobody    Decline = "nobody"    // this peer accepts nobody
+	DeclineForm      Decline = "form"      // a serialization that is not spoken here
+	DeclineRate      Decline = "rate"      // too many offers of this peer id
+	DeclineSessions  Decline = "sessions"  // as many connections as there may be
+	DeclinePeer      Decline = "peer"      // as many connections of this peer id as there may be
+	DeclineTaken     Decline = "taken"     // the connection id is in use
+	DeclineStopping  Decline = "stopping"
+)
+
+var allDeclines = [...]Decline{
+	DeclineMalformed, DeclineNobody, DeclineForm, DeclineRate, DeclineSessions, DeclinePeer, DeclineTaken, DeclineStopping,
+}
+
+// An End says why a connection is no more, be it in its handshake or after.
+type End string
+
+// The closed set of ends.
+const (
+	EndClosed      End = "closed"      // by either end
+	EndSilent      End = "silent"      // nothing was heard of the peer for too long
+	EndSlow        End = "slow"        // the peer did not read
+	EndFlooded     End = "flooded"     // too many signalling messages, or data channels
+	EndAbsent      End = "absent"      // nobody holds the peer id
+	EndTimeout     End = "timeout"     // not open in time, answered or not
+	EndNoPath      End = "no_path"     // no pair of addresses works
+	EndEncryption  End = "encryption"  // DTLS failed
+	EndIdentity    End = "identity"    // not proven, or not with the certificate in use
+	EndDescription End = "description" // a description that cannot be used
+	EndCrowded     End = "crowded"     // had to make room for newer handshakes
+	EndAddress     End = "address"     // too many connections of one address
+	EndOther       End = "other"
+)
+
+var allEnds = [...]End{
+	EndClosed, EndSilent, EndSlow, EndFlooded, EndAbsent, EndTimeout, EndNoPath, EndEncryption,
+	EndIdentity, EndDescription, EndCrowded, EndAddress, EndOther,
+}
+
+// endings pairs the errors of connections with their ends, the more telling first.
+var endings = [...]struct {
+	err error
+	end End
+}{
+	{errSilent, EndSilent},
+	{ErrSlowPeer, EndSlow},
+	{errFlooded, EndFlooded},
+	{ErrPeerAbsent, EndAbsent},
+	{ErrTimeout, EndTimeout},
+	{ErrNoAnswer, EndTimeout},
+	{errNoPath, EndNoPath},
+	{errEncryption, EndEncryption},
+	{ErrIdentity, EndIdentity},
+	{errDescription, EndDescription},
+	{errCrowded, EndCrowded},
+	{errAddress, EndAddress},
+	{ErrClosed, EndClosed},
+}
+
+func endOf(cause error) End {
+	for _, e := range endings {
+		if errors.Is(cause, e.err) {
+			return e.end
+		}
+	}
+	return EndOther
+}
+
+// Stats are the counts of a [Peer] at one moment. The maps have every name of
+// their set.
+type Stats struct {
+	Connections int // those in their handshake included
+	Handshakes  int // of peers that dialled us
+	Sessions    int // open
+
+	// PeerConnections are those that were made with pion and are not wholly
+	// closed. More than there are Connections, for longer than a close takes,
+	// are a leak.
+	PeerConnections int
+
+	Opened   uint64 // sessions so far
+	Declined map[Decline]uint64
+	Ended    map[End]uint64
+}
+
+// counters count what happens. The maps are fixed after newCounters.
+type counters struct {
+	pcs, sessions atomic.Int64
+	opened        atomic.Uint64
+	declined      map[Decline]*atomic.Uint64
+	ended         map[End]*atomic.Uint64
+}
+
+func newCounters() *counters {
+	return &counters{declined: zeroes(allDeclines[:]), ended: zeroes(allEnds[:])}
+}
+
+func zeroes[K comparable](names []K) map[K]*atomic.Uint64 {
+	m := make(map[K]*atomic.Uint64, len(names))
+	for _, name := range names {
+		m[name] = new(atomic.Uint64)
+	}
+	return m
+}
+
+func loaded[K comparable](m map[K]*atomic.Uint64) map[K]uint64 {
+	return maps.Collect(func(yield func(K, uint64) bool) {
+		for name, n := range m {
+			if !yield(name, n.Load()) {
+				return
+			}
+		}
+	})
+}
+
+// decline counts an offer that was not answered.
+func (n *counters) decline(err error) {
+	if d, ok := errors.AsType[*declined](err); ok {
+		n.declined[d.why].Add(1)
+	}
+}
+
+// Stats returns the counts of this moment.
+func (p *Peer) Stats() Stats {
+	p.mu.Lock()
+	s := Stats{Connections: len(p.conns), Handshakes: len(p.handshakes)}
+	p.mu.Unlock()
+	n := p.counts
+	s.PeerConnections, s.Sessions = int(n.pcs.Load()), int(n.sessions.Load())
+	s.Opened, s.Declined, s.Ended = n.opened.Load(), loaded(n.declined), loaded(n.ended)
+	return s
+}
