@@ -18,7 +18,7 @@ const module = "github.com/liberdus/liberdus"
 // commit. Tests may import what they like.
 var arrows = map[string]string{
 	".":                  "roles internal/config internal/signing internal/telemetry",
-	"roles":              "internal/clientip signaling rtc nodelist internal/api internal/config internal/ledger internal/rpc internal/signing",
+	"roles":              "internal/clientip signaling rtc nodelist internal/api internal/certs internal/config internal/ledger internal/rpc internal/signing",
 	"rtc":                "signaling",
 	"signaling":          "internal/clientip",
 	"nodelist":           "internal/clientip internal/signing",
@@ -26,10 +26,12 @@ var arrows = map[string]string{
 	"internal/ledger":    "internal/signing",
 	"internal/rpc":       "",
 	"internal/signing":   "",
+	"internal/certs":     "",
 	"internal/clientip":  "",
 	"internal/config":    "internal/clientip",
 	"internal/telemetry": "",
 	"internal/demo":      "",
+	"internal/testca":    "", // for tests alone
 }
 
 // owners names the only package that may import a library, tests included.

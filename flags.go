@@ -66,8 +66,8 @@ func takesValue(known []cli.Flag, arg string) bool {
 // Settings: flags that can also be given as LIBERDUS_<NAME> in the environment,
 // and in a file. The default is shown only; config has the value.
 
-func text(name, usage, def string) cli.Flag {
-	return &cli.StringFlag{Name: name, Usage: usage, DefaultText: def, EnvVars: []string{config.EnvName(name)}}
+func text(name, usage, def string, aliases ...string) cli.Flag {
+	return &cli.StringFlag{Name: name, Aliases: aliases, Usage: usage, DefaultText: def, EnvVars: []string{config.EnvName(name)}}
 }
 
 func texts(name, usage, def string) cli.Flag {

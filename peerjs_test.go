@@ -59,6 +59,11 @@ func TestPeerJSOptions(t *testing.T) {
 			},
 		},
 		{
+			name: "a certificate, as peerjs is given one",
+			args: "--sslcert c.pem --sslkey k.pem",
+			want: func(a *config.Archiver) { a.TLSCert, a.TLSKey = "c.pem", "k.pem" },
+		},
+		{
 			name: "our spelling, with units",
 			args: "--expire-timeout 2s --alive-timeout=1m30s --concurrent-limit 3 --cleanup-out-msgs 500ms",
 			want: func(a *config.Archiver) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,6 +22,7 @@ func archiverCommand() *cli.Command {
 		Description: "An archiver introduces clients to nodes. It makes its key at first start and keeps it in its data folder.\n\n" +
 			"liberdus archiver\n" +
 			"liberdus archiver --listen 127.0.0.1:6080 --node-listen 127.0.0.1:4000 --data /var/lib/liberdus\n" +
+			"liberdus archiver --listen :443 --tls-cert fullchain.pem --tls-key privkey.pem\n" +
 			"liberdus archiver --public-url https://archiver.example.org --allow-node KEY\n\n" +
 			"The options of the peerjs command work too, under its names; times are in ms or have a unit:\n\n" +
 			"liberdus archiver --port 9000 --key peerjs --path /myapp --alive_timeout 60000 --cors https://wallet.example.org",
@@ -31,7 +33,7 @@ func archiverCommand() *cli.Command {
 			text("public-url", "`URL` that clients are told, where a TLS terminator stands in front", ""),
 			text("network-id", "id of the network, 64 `HEX` digits", "that of the first node"),
 			texts("allow-node", "public `KEY` that may be listed, repeatable", "any"),
-		), append(peerjsFlags(), limitFlags()...)...),
+		), slices.Concat(tlsFlags(), peerjsFlags(), limitFlags())...),
 		Action: func(c *cli.Context) error {
 			cfg, log, err := archiverConfig(c)
 			if err != nil {

@@ -6,13 +6,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/liberdus/liberdus/internal/certs"
 	"github.com/liberdus/liberdus/internal/config"
 	"github.com/liberdus/liberdus/internal/signing"
 	"github.com/liberdus/liberdus/nodelist"
@@ -28,6 +28,7 @@ type Archiver struct {
 	key    *signing.NodeKey
 	public []net.Listener
 	nodes  net.Listener // nil: no listener for nodes
+	certs  *certs.Files // nil: the public listeners speak plain HTTP
 	site   sitemap
 	peers  *signaling.Server
 	list   *nodelist.List
@@ -53,6 +54,9 @@ func NewArchiver(cfg config.Archiver, log *slog.Logger) (_ *Archiver, err error)
 		return nil, err
 	}
 	if a.key, err = a.data.nodeKey("", "archiver"); err != nil {
+		return nil, err
+	}
+	if a.certs, err = openCerts(cfg, a.log); err != nil {
 		return nil, err
 	}
 	for _, addr := range cfg.PublicAddrs() {
@@ -133,55 +137,6 @@ func (a *Archiver) listConfig(peers signaling.Config) (nodelist.Config, error) {
 	}, nil
 }
 
-// rtc is what /rtc tells: the public URL, or the first port that browsers do
-// not refuse, at whatever host the asker came to.
-func (a *Archiver) rtc(peers signaling.Config) (nodelist.RTC, error) {
-	r := nodelist.RTC{Path: a.site.peers(), Key: peers.Key}
-	if a.cfg.PublicURL == "" {
-		best := a.public[0]
-		if i := slices.IndexFunc(a.public, safePort); i >= 0 {
-			best = a.public[i]
-		}
-		_, r.Port = hostPort(best)
-		return r, nil
-	}
-	u, err := url.Parse(a.cfg.PublicURL)
-	if err != nil {
-		return r, err
-	}
-	r.Host, r.Secure = u.Hostname(), u.Scheme == "https"
-	switch port := u.Port(); {
-	case port != "":
-		r.Port, err = strconv.Atoi(port)
-	case r.Secure:
-		r.Port = 443
-	default:
-		r.Port = 80
-	}
-	return r, err
-}
-
-// badPorts are the ports from 1024 up that the Fetch standard ("bad port")
-// forbids browsers to connect to.
-var badPorts = []int{
-	1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
-}
-
-func safePort(l net.Listener) bool {
-	_, port := hostPort(l)
-	return !slices.Contains(badPorts, port)
-}
-
-// URL returns an address of the archiver that a browser may use, if it has one.
-func (a *Archiver) URL() string {
-	best := a.public[0]
-	if i := slices.IndexFunc(a.public, safePort); i >= 0 {
-		best = a.public[i]
-	}
-	host, port := hostPort(best)
-	return "http://" + net.JoinHostPort(reachable(host), strconv.Itoa(port))
-}
-
 // Key returns the archiver's public key.
 func (a *Archiver) Key() string { return a.key.Public() }
 
@@ -190,8 +145,11 @@ func (a *Archiver) Key() string { return a.key.Public() }
 func (a *Archiver) Run(ctx context.Context) error {
 	parts := []part{{"node list", a.list.Run}, {"peer server", a.peers.Run}}
 	var addrs []string
+	if a.certs != nil {
+		parts = append(parts, part{"certificate", a.certs.Run})
+	}
 	for i, l := range a.public {
-		parts = append(parts, serveHTTP("listener "+strconv.Itoa(i+1), l, a.publicHandler(), a.log))
+		parts = append(parts, serveHTTP("listener "+strconv.Itoa(i+1), a.secured(l), a.publicHandler(), a.log))
 		addrs = append(addrs, l.Addr().String())
 	}
 	ready := []any{"addr", strings.Join(addrs, ",")}
@@ -210,20 +168,6 @@ func (a *Archiver) Close() {
 	closeAll(a.public)
 	if a.nodes != nil {
 		a.nodes.Close()
-	}
-}
-
-// warn says before the start what will not work or is not safe.
-func (a *Archiver) warn() {
-	if !slices.ContainsFunc(a.public, safePort) {
-		a.log.Warn("browsers refuse to connect to every port this archiver listens on", "remedy", "add --listen :6080")
-	}
-	for _, l := range a.public {
-		host, _ := hostPort(l)
-		if !isLoopback(host) && len(a.cfg.AllowNode) == 0 {
-			a.log.Warn("any node may join this archiver's list", "addr", l.Addr().String(), "remedy", "name the nodes with --allow-node KEY")
-			return
-		}
 	}
 }
 

@@ -57,3 +57,6 @@ func Connect(ctx context.Context, c *Client) (ask func(context.Context, rpc.Requ
 
 // PeerConfig is peerConfig.
 var PeerConfig = peerConfig
+
+// NodeAddr returns the address of a's listener for nodes.
+func NodeAddr(a *Archiver) string { return a.nodes.Addr().String() }

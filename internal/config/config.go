@@ -24,6 +24,8 @@ type Archiver struct {
 	NodeListen string   `toml:"node_listen"` // empty: no listener for nodes
 	Data       string   `toml:"data"`
 	PublicURL  string   `toml:"public_url"`
+	TLSCert    string   `toml:"tls_cert"` // empty: plain HTTP
+	TLSKey     string   `toml:"tls_key"`
 	NetworkID  string   `toml:"network_id"`
 	AllowNode  []string `toml:"allow_node"`
 
@@ -123,6 +125,9 @@ func (a Archiver) Validate() error {
 	}
 	if a.PublicURL != "" {
 		c.add("public-url", publicURL(a.PublicURL))
+	}
+	if (a.TLSCert == "") != (a.TLSKey == "") {
+		c.add("tls-cert", errors.New("and --tls-key go together: give the PEM files of both"))
 	}
 	if a.NetworkID != "" {
 		c.add("network-id", hex64(a.NetworkID))

@@ -1,0 +1,195 @@
+package certs
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	lookEvery  = 2 * time.Second // between two looks at the files
+	maxFile    = 1 << 20         // bytes of a certificate or key file
+	expirySoon = 72 * time.Hour  // before its end a certificate is warned about
+)
+
+// Files is a certificate and its key in two PEM files. Use [OpenFiles], then
+// [Files.Run], which follows their changes.
+type Files struct {
+	certPath, keyPath string // fixed
+	log               *slog.Logger
+
+	current atomic.Pointer[tls.Certificate]
+
+	// Owned by Run.
+	seen   [sha256.Size]byte // of the content that current was made of, or that was warned about
+	broken [sha256.Size]byte // of content that could not be used at the last look
+	warned bool              // about the end of current
+}
+
+// OpenFiles reads a certificate, with the chain that leads to it, and its key.
+// Errors say which file is to blame, and what would mend it.
+func OpenFiles(certPath, keyPath string, log *slog.Logger) (*Files, error) {
+	f := &Files{certPath: certPath, keyPath: keyPath, log: log.With("part", "certificate")}
+	pair, err := f.read()
+	if err != nil {
+		return nil, err
+	}
+	cert, err := pair.parse()
+	if err != nil {
+		return nil, err
+	}
+	f.seen = pair.sum()
+	f.use(cert, "certificate loaded")
+	return f, nil
+}
+
+// TLS returns the settings of a server that shows the newest certificate.
+// Connections that are open keep the one they began with.
+func (f *Files) TLS() *tls.Config {
+	return &tls.Config{
+		MinVersion: tls.VersionTLS12,
+		NextProtos: []string{"http/1.1"}, // WebSockets start from it
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			return f.current.Load(), nil
+		},
+	}
+}
+
+// Run looks at the files until ctx ends and takes what is new in them. It
+// reads rather than trusts their times, so that links which are pointed
+// elsewhere count as well.
+func (f *Files) Run(ctx context.Context) error {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			f.look()
+		}
+	}
+}
+
+// look takes a new pair. One that cannot be used is warned about at the second
+// look: until then it may be a certificate whose key is still being written.
+func (f *Files) look() {
+	f.checkEnd()
+	pair, err := f.read()
+	sum := pair.sum()
+	if err != nil {
+		sum = sha256.Sum256([]byte(err.Error()))
+	}
+	if sum == f.seen {
+		return
+	}
+	var cert *tls.Certificate
+	if err == nil {
+		cert, err = pair.parse()
+	}
+	switch {
+	case err == nil:
+		f.seen = sum
+		f.use(cert, "certificate reloaded")
+	case sum == f.broken:
+		f.seen = sum
+		f.log.Warn("new certificate files cannot be used; the old certificate stays", "err", err, "expires", f.current.Load().Leaf.NotAfter)
+	default:
+		f.broken = sum
+	}
+}
+
+func (f *Files) use(cert *tls.Certificate, message string) {
+	f.current.Store(cert)
+	f.warned = false
+	names := cert.Leaf.DNSNames
+	for _, ip := range cert.Leaf.IPAddresses {
+		names = append(names, ip.String())
+	}
+	f.log.Info(message, "names", strings.Join(names, ","), "expires", cert.Leaf.NotAfter)
+	f.checkEnd()
+	if info, err := os.Stat(f.keyPath); err == nil && info.Mode().Perm()&0o004 != 0 {
+		f.log.Warn("every user of this machine can read the private key", "file", f.keyPath, "remedy", "chmod o-rwx "+f.keyPath)
+	}
+}
+
+// checkEnd warns once about a certificate that has ended, or is about to.
+func (f *Files) checkEnd() {
+	end := f.current.Load().Leaf.NotAfter
+	if f.warned || time.Until(end) > expirySoon {
+		return
+	}
+	f.warned = true
+	f.log.Warn("the certificate ends; afterwards clients refuse it", "expires", end, "remedy", "put a new one in "+f.certPath+" and "+f.keyPath+": it is taken without a restart")
+}
+
+// A pair is the content of both files.
+type pair struct {
+	files     *Files
+	cert, key []byte
+}
+
+func (f *Files) read() (pair, error) {
+	cert, err := readFile(f.certPath)
+	if err != nil {
+		return pair{}, fmt.Errorf("certificate file: %w", err)
+	}
+	key, err := readFile(f.keyPath)
+	if err != nil {
+		return pair{}, fmt.Errorf("private key file: %w", err)
+	}
+	return pair{f, cert, key}, nil
+}
+
+func readFile(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, maxFile+1))
+	if err == nil && len(text) > maxFile {
+		err = fmt.Errorf("%s is larger than %d bytes: it is no PEM file", path, maxFile)
+	}
+	return text, err
+}
+
+func (p pair) sum() [sha256.Size]byte {
+	h := sha256.New()
+	fmt.Fprintf(h, "%d\n", len(p.cert))
+	h.Write(p.cert)
+	h.Write(p.key)
+	return [sha256.Size]byte(h.Sum(nil))
+}
+
+func (p pair) parse() (*tls.Certificate, error) {
+	cert, err := tls.X509KeyPair(p.cert, p.key)
+	if err != nil {
+		return nil, fmt.Errorf("certificate %s with key %s: %w%s", p.files.certPath, p.files.keyPath, err, p.remedy())
+	}
+	return &cert, nil
+}
+
+// remedy tells what is wrong with files that crypto/tls cannot use, where that
+// can be seen.
+func (p pair) remedy() string {
+	cert, _ := pem.Decode(p.cert)
+	key, _ := pem.Decode(p.key)
+	switch {
+	case key != nil && (key.Type == "ENCRYPTED PRIVATE KEY" || strings.Contains(key.Headers["Proc-Type"], "ENCRYPTED")):
+		return " (the key has a passphrase, which nobody could enter at a restart: write it without one, by openssl pkey -in KEY -out NEWKEY)"
+	case cert != nil && key != nil && strings.Contains(cert.Type, "PRIVATE KEY") && key.Type == "CERTIFICATE":
+		return " (the two files are the wrong way round)"
+	case cert == nil || key == nil:
+		return " (both must be PEM: text that has -----BEGIN in it)"
+	}
+	return " (certificate and key must belong together; the server's own certificate comes first in its file)"
+}

@@ -1,0 +1,118 @@
+package roles
+
+import (
+	"log/slog"
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/liberdus/liberdus/internal/certs"
+	"github.com/liberdus/liberdus/internal/config"
+	"github.com/liberdus/liberdus/nodelist"
+	"github.com/liberdus/liberdus/signaling"
+)
+
+// badPorts are the ports from 1024 up that the Fetch standard ("bad port")
+// forbids browsers to connect to.
+var badPorts = []int{
+	1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
+}
+
+func safePort(l net.Listener) bool {
+	_, port := hostPort(l)
+	return !slices.Contains(badPorts, port)
+}
+
+// tlsAdvice is told to whoever speaks plain HTTP to a listener with TLS.
+const tlsAdvice = `This port speaks TLS: use https:// and wss://.
+PeerJS needs the option secure: true, liberdus commands --archiver https://HOST:PORT.
+`
+
+// openCerts reads the certificate of the public listeners, if they are to have
+// one.
+func openCerts(cfg config.Archiver, log *slog.Logger) (*certs.Files, error) {
+	if cfg.TLSCert == "" {
+		return nil, nil
+	}
+	files, err := certs.OpenFiles(cfg.TLSCert, cfg.TLSKey, log)
+	if err != nil {
+		return nil, &UsageError{err}
+	}
+	return files, nil
+}
+
+// secured returns l as it is served: with TLS if there is a certificate.
+func (a *Archiver) secured(l net.Listener) net.Listener {
+	if a.certs == nil {
+		return l
+	}
+	return certs.NewListener(l, a.certs.TLS(), tlsAdvice)
+}
+
+// best is the listener that clients are told of: the first whose port browsers
+// do not refuse, if there is one.
+func (a *Archiver) best() net.Listener {
+	if i := slices.IndexFunc(a.public, safePort); i >= 0 {
+		return a.public[i]
+	}
+	return a.public[0]
+}
+
+// rtc is what /rtc tells: the public URL, or the best port at whatever host the
+// asker came to.
+func (a *Archiver) rtc(peers signaling.Config) (nodelist.RTC, error) {
+	r := nodelist.RTC{Path: a.site.peers(), Key: peers.Key}
+	if a.cfg.PublicURL == "" {
+		_, r.Port = hostPort(a.best())
+		r.Secure = a.certs != nil
+		return r, nil
+	}
+	u, err := url.Parse(a.cfg.PublicURL)
+	if err != nil {
+		return r, err
+	}
+	r.Host, r.Secure = u.Hostname(), u.Scheme == "https"
+	switch port := u.Port(); {
+	case port != "":
+		r.Port, err = strconv.Atoi(port)
+	case r.Secure:
+		r.Port = 443
+	default:
+		r.Port = 80
+	}
+	return r, err
+}
+
+// URL returns an address of the archiver that a browser may use, if it has one.
+func (a *Archiver) URL() string {
+	host, port := hostPort(a.best())
+	u := url.URL{Scheme: "http", Host: net.JoinHostPort(reachable(host), strconv.Itoa(port))}
+	if a.certs != nil {
+		u.Scheme = "https"
+	}
+	return u.String()
+}
+
+// warn says before the start what will not work or is not safe.
+func (a *Archiver) warn() {
+	if !slices.ContainsFunc(a.public, safePort) {
+		a.log.Warn("browsers refuse to connect to every port this archiver listens on", "remedy", "add --listen :6080")
+	}
+	open := slices.IndexFunc(a.public, func(l net.Listener) bool {
+		host, _ := hostPort(l)
+		return !isLoopback(host)
+	})
+	if open < 0 {
+		return
+	}
+	addr := a.public[open].Addr().String()
+	if len(a.cfg.AllowNode) == 0 {
+		a.log.Warn("any node may join this archiver's list", "addr", addr, "remedy", "name the nodes with --allow-node KEY")
+	}
+	if a.certs == nil && !strings.HasPrefix(a.cfg.PublicURL, "https:") {
+		a.log.Warn("https pages cannot use this archiver: browsers block plain http and ws there (mixed content)", "addr", addr,
+			"remedy", "--tls-cert FILE --tls-key FILE; or --public-url https://HOST where a TLS terminator stands in front")
+	}
+}
