@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/url"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -38,6 +37,7 @@ type Consensor struct {
 	owned  bool // the ledger is closed with the consensor
 	http   net.Listener
 	api    *api.API
+	ports  *rtc.Ports
 	peer   *rtc.Peer
 	links  []*link
 	host   string
@@ -81,6 +81,9 @@ func NewConsensor(cfg config.Consensor, shared *ledger.Ledger, log *slog.Logger)
 		return nil, err
 	}
 	n.api = api.New(n.ledger, n.nodeInfo, n.log)
+	if n.ports, err = n.openPorts(); err != nil {
+		return nil, err
+	}
 	if n.peer, err = n.newPeer(); err != nil {
 		return nil, err
 	}
@@ -112,23 +115,9 @@ func (n *Consensor) locate() error {
 func (n *Consensor) newPeer() (*rtc.Peer, error) {
 	cfg := rtc.DefaultConfig()
 	cfg.Signer = identitySigner{key: n.key, networkID: n.ledger.NetworkID()}
-	cfg.Loopback = n.local()
+	cfg.Ports = n.ports
 	cfg.Serve = n.serveSession
 	return rtc.New(cfg, n.log)
-}
-
-// local reports whether the node or one of its archivers is on this machine's
-// loopback interface, so that clients may be there too.
-func (n *Consensor) local() bool {
-	if isLoopback(n.host) {
-		return true
-	}
-	for _, text := range n.cfg.Archiver {
-		if u, err := url.Parse(text); err == nil && isLoopback(u.Hostname()) {
-			return true
-		}
-	}
-	return false
 }
 
 // newLinks prepares the connection to each archiver.
@@ -190,7 +179,7 @@ func (n *Consensor) Run(ctx context.Context) error {
 func (n *Consensor) announce(ctx context.Context) error {
 	select {
 	case <-n.online:
-		n.log.Info("ready", "addr", n.Addr(), "peerId", n.PeerID(), "networkId", n.ledger.NetworkID())
+		n.log.Info("ready", n.places("peerId", n.PeerID(), "networkId", n.ledger.NetworkID())...)
 	case err := <-n.hopeless:
 		return err
 	case <-time.After(n.startTime):
@@ -221,15 +210,6 @@ func (n *Consensor) unreachable() error {
 		}
 	}
 	return err
-}
-
-// runSessions keeps the sessions until ctx ends, then lets them finish.
-func (n *Consensor) runSessions(ctx context.Context) error {
-	<-ctx.Done()
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime-time.Second)
-	defer cancel()
-	n.peer.Shutdown(stop)
-	return nil
 }
 
 // serveSession answers one client until it goes, or until the node stops: then
@@ -278,6 +258,9 @@ func (n *Consensor) Close() error {
 	}
 	if n.peer != nil {
 		n.peer.Close()
+	}
+	if n.ports != nil {
+		n.ports.Close()
 	}
 	if n.owned {
 		return closeLedger(n.ledger)

@@ -68,6 +68,11 @@ type Config struct {
 	// Loopback offers 127.0.0.1 as a candidate, for networks on one machine.
 	Loopback bool
 
+	// Ports are where accepted sessions come in; they must outlive the Peer.
+	// Without them each session has a socket of its own, as dialled ones have:
+	// a dialler that shared one port would not know two nodes on one host apart.
+	Ports *Ports
+
 	// Signer signs the ANSWERs; nil sends none. Verifier opens those of
 	// others; without it no identity can be demanded.
 	Signer   Signer

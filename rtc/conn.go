@@ -46,6 +46,7 @@ type conn struct {
 
 	group   netip.Prefix            // guarded by p.mu; the address it is counted under
 	settled bool                    // guarded by p.mu; the handshake of an accept is over
+	count   atomic.Uint64           // datagrams, in and out
 	phase   atomic.Value            // Hop
 	channel atomic.Pointer[Session] // the session, once it is open
 
@@ -170,7 +171,7 @@ func (c *conn) open() error {
 	if c.own, err = ownFingerprint(cert); err != nil {
 		return err
 	}
-	c.pc, err = c.p.api.NewPeerConnection(webrtc.Configuration{Certificates: []webrtc.Certificate{cert}})
+	c.pc, err = c.api().NewPeerConnection(webrtc.Configuration{Certificates: []webrtc.Certificate{cert}})
 	if err != nil {
 		return fmt.Errorf("new connection: %w", err)
 	}

@@ -1,6 +1,10 @@
 package rtc
 
-import "github.com/liberdus/liberdus/signaling"
+import (
+	"io"
+
+	"github.com/liberdus/liberdus/signaling"
+)
 
 // SetMaxSend lets a test send what the peer said it does not take.
 func SetMaxSend(s *Session, n int) { s.maxSend = n }
@@ -19,7 +23,7 @@ func Inspect(text string) (fingerprint string, err error) {
 func TrustAnyCertificate(p *Peer) {
 	s := p.settings()
 	s.DisableCertificateFingerprintVerification(true)
-	p.api = newAPI(s)
+	p.set = s
 }
 
 // Handshaking returns the handshakes of a peer id that are counted.
@@ -33,3 +37,12 @@ func Handshaking(p *Peer, id string) (n int) {
 	}
 	return n
 }
+
+// LocalUfrag returns whom a packet names as its receiver.
+func LocalUfrag(b []byte) (string, bool) {
+	u, ok := localUfrag(b)
+	return string(u), ok
+}
+
+// ReadFrame reads one packet from a TCP stream.
+func ReadFrame(r io.Reader, buf []byte) (int, error) { return readFrame(r, buf) }

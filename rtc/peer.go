@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/pion/ice/v2"
-	"github.com/pion/interceptor"
 	"github.com/pion/webrtc/v3"
 
 	"github.com/liberdus/liberdus/signaling"
@@ -33,9 +32,10 @@ type connKey struct {
 // connection, then [Peer.Shutdown] or [Peer.Close].
 type Peer struct {
 	// Fixed after New.
-	cfg Config
-	log *slog.Logger
-	api *webrtc.API
+	cfg        Config
+	log        *slog.Logger
+	set        webrtc.SettingEngine // what all connections share
+	interfaces *interfaces
 	// counts of what happened; each has its own lock.
 	counts *counters
 	ctx    context.Context // ends with Close
@@ -80,16 +80,9 @@ func New(cfg Config, log *slog.Logger) (*Peer, error) {
 		early:      make(earlyCandidates),
 		sigs:       make(map[string]Signaller),
 	}
-	p.api = newAPI(p.settings())
+	p.interfaces = newInterfaces()
+	p.set = p.settings()
 	return p, nil
-}
-
-func newAPI(s webrtc.SettingEngine) *webrtc.API {
-	return webrtc.NewAPI(
-		webrtc.WithSettingEngine(s),
-		webrtc.WithMediaEngine(&webrtc.MediaEngine{}),           // no codecs:
-		webrtc.WithInterceptorRegistry(&interceptor.Registry{}), // data channels only
-	)
 }
 
 func (p *Peer) settings() webrtc.SettingEngine {
@@ -97,7 +90,6 @@ func (p *Peer) settings() webrtc.SettingEngine {
 	s.LoggerFactory = pionLog{p.log.With("part", "pion")}
 	s.DetachDataChannels()
 	s.DisableMediaEngineCopy(true)
-	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	s.SetIncludeLoopbackCandidate(p.cfg.Loopback)
 	s.SetSCTPMaxReceiveBufferSize(receiveBuffer)

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -54,6 +55,14 @@ type Consensor struct {
 	Data      string   `toml:"data"`
 	Key       string   `toml:"key"`        // empty: consensor-key.json in data, made if it is missing
 	NetworkID string   `toml:"network_id"` // empty: the ledger's own, random when it is created
+
+	// Where data channels come in.
+	UDPListen   string   `toml:"udp_listen"`   // empty: the address of listen
+	UDPExternal []string `toml:"udp_external"` // empty: the IP of external, if it is one
+	TCPListen   string   `toml:"tcp_listen"`   // empty: none
+	TCPExternal []string `toml:"tcp_external"` // empty: the IPs of udp_external
+	Interface   []string `toml:"interface"`    // empty: all
+	Family      string   `toml:"family"`       // empty: both
 }
 
 // A Client is the table [client].
@@ -99,8 +108,9 @@ func Default() File {
 			TrustedProxy:    []string{},
 		},
 		Consensor: Consensor{
-			Listen: PortConsensor,
-			Data:   "liberdus-data/consensor",
+			Listen:      PortConsensor,
+			Data:        "liberdus-data/consensor",
+			UDPExternal: []string{}, TCPExternal: []string{}, Interface: []string{},
 		},
 		Client: Client{
 			Timeout: 20 * time.Second,
@@ -154,6 +164,7 @@ func (n Consensor) Validate() error {
 		}
 		c.add("external", errors.Join(err, portOf(n.External)))
 	}
+	n.validatePorts(&c)
 	if n.Data == "" {
 		c.add("data", errors.New("is empty: the ledger must be kept somewhere"))
 	}
@@ -161,6 +172,27 @@ func (n Consensor) Validate() error {
 		c.add("network-id", hex64(n.NetworkID))
 	}
 	return c.err()
+}
+
+func (n Consensor) validatePorts(c *checks) {
+	if n.UDPListen != "" {
+		c.add("udp-listen", listenAddr(n.UDPListen))
+	}
+	if n.TCPListen != "" {
+		c.add("tcp-listen", listenAddr(n.TCPListen))
+	}
+	for _, text := range n.UDPExternal {
+		c.add("udp-external", externalAddr(text))
+	}
+	for _, text := range n.TCPExternal {
+		c.add("tcp-external", externalAddr(text))
+	}
+	if len(n.TCPExternal) > 0 && n.TCPListen == "" {
+		c.add("tcp-external", errors.New("needs --tcp-listen: there is no TCP port otherwise"))
+	}
+	if n.Family != "" && n.Family != "4" && n.Family != "6" {
+		c.add("family", fmt.Errorf("%q: it is 4 or 6", n.Family))
+	}
 }
 
 // Validate reports every bad setting.
@@ -188,6 +220,20 @@ func listenAddr(addr string) error {
 		return fmt.Errorf("%q is not an address such as 127.0.0.1:6080 or :6080", addr)
 	}
 	return portOf(addr)
+}
+
+func externalAddr(text string) error {
+	ap, err := netip.ParseAddrPort(text)
+	addr := ap.Addr()
+	if err != nil {
+		if addr, err = netip.ParseAddr(text); err != nil {
+			return fmt.Errorf("%q is neither an IP address nor IP:PORT", text)
+		}
+	}
+	if addr.IsUnspecified() || addr.Zone() != "" {
+		return fmt.Errorf("%q is not an address that others can reach", text)
+	}
+	return nil
 }
 
 func portOf(addr string) error {
