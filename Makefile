@@ -6,7 +6,7 @@ BIN := bin/liberdus
 # How long `make fuzz` gives each target.
 FUZZTIME ?= 20s
 
-.PHONY: help build demo test race fuzz e2e bench lint setup
+.PHONY: help build demo test race fuzz e2e bench bench-go lint setup
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,7 +36,10 @@ fuzz: ## every fuzz target, FUZZTIME (20s) each
 			echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
 		done; done
 
-bench: ## benchmarks, several runs; compare ratios, not times
+bench: setup build ## side by side with what it is compared with; BENCH="-run regexp -o docs/benchmarks.md"
+	$(GO) run ./bench $(BENCH)
+
+bench-go: ## the benchmarks of single packages
 	$(GO) test -run '^$$' -bench . -count 3 ./internal/... ./rtc ./signaling ./nodelist
 
 lint: ## vet, staticcheck, gofumpt, go mod tidy
