@@ -1,6 +1,8 @@
 package roles
 
 import (
+	"time"
+
 	"github.com/liberdus/liberdus/internal/config"
 	"github.com/liberdus/liberdus/signaling"
 )
@@ -11,6 +13,19 @@ func limit(p *signaling.Config, cfg config.Archiver) error {
 	if err != nil {
 		return err
 	}
-	p.ClientAddr = proxies.Of
-	return nil
+	exempt, err := cfg.Exempt()
+	if err != nil {
+		return err
+	}
+	p.ClientAddr, p.LimitExempt = proxies.Of, exempt
+	p.AllowOrigin = cfg.AllowOrigin
+	if len(cfg.CORS) == 0 {
+		p.CORS = cfg.AllowOrigin // whoever may not connect need not read answers either
+	}
+	p.SocketsPerAddress = cfg.SocketsPerAddress
+	p.ConnectRate, p.ConnectBurst = cfg.ConnectRate, 10*cfg.ConnectRate
+	p.CallRate, p.CallBurst = cfg.ConnectRate, 10*cfg.ConnectRate
+	p.MessageRate, p.MessageBurst = cfg.MessageRate, 4*cfg.MessageRate
+	p.ReserveID, p.IDGrace = time.Duration(cfg.ReserveID), time.Duration(cfg.IDGrace)
+	return p.Validate()
 }

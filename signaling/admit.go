@@ -1,6 +1,10 @@
 package signaling
 
-import "time"
+import (
+	"time"
+
+	"github.com/liberdus/liberdus/internal/clientip"
+)
 
 // Frames that the server says by itself.
 const (
@@ -14,11 +18,13 @@ const (
 
 // refusalFrames are what a refused socket is told before it is closed.
 var refusalFrames = map[Refusal]string{
-	RefusedParams: frameParams,
-	RefusedKey:    frameInvalidKey,
-	RefusedToken:  frameInvalidToken,
-	RefusedTaken:  frameTaken,
-	RefusedFull:   frameFull,
+	RefusedParams:   frameParams,
+	RefusedKey:      frameInvalidKey,
+	RefusedToken:    frameInvalidToken,
+	RefusedTaken:    frameTaken,
+	RefusedReserved: frameTaken,
+	RefusedGrace:    frameTaken,
+	RefusedFull:     frameFull,
 }
 
 // verdict is the outcome of asking for an id.
@@ -40,7 +46,7 @@ func (r *registry) admit(s *session, p proof, now time.Duration) verdict {
 	if r.keyed && isKeyID(s.id) {
 		judge = r.judgeKey
 	}
-	if v := judge(s, held, p); v != (verdict{}) {
+	if v := judge(s, held, p, now); v != (verdict{}) {
 		return v
 	}
 	if held != nil {
@@ -59,18 +65,31 @@ func (r *registry) admit(s *session, p proof, now time.Duration) verdict {
 
 // judgePlain applies the rules of PeerJS: the owner of an id may come back at
 // any time, also when the server is full.
-func (r *registry) judgePlain(s, held *session, _ proof) verdict {
+func (r *registry) judgePlain(s, held *session, _ proof, now time.Duration) verdict {
 	switch {
 	case held != nil && !held.sameToken(s.token):
 		return verdict{refusal: RefusedTaken}
 	case held == nil && len(r.peers) >= r.cfg.ConcurrentLimit:
 		return verdict{refusal: RefusedFull}
+	case held == nil:
+		return verdict{refusal: r.heldFor(s, now)}
 	}
 	return verdict{}
 }
 
+// heldFor says why an id that nobody holds is not free for s.
+func (r *registry) heldFor(s *session, now time.Duration) Refusal {
+	if h := r.issued.of(s.id, now); h != nil && elsewhere(h.place, clientip.Place(s.addr)) {
+		return RefusedReserved
+	}
+	if h := r.lost.of(s.id, now); h != nil && !s.sameToken(h.token) {
+		return RefusedGrace
+	}
+	return ""
+}
+
 // judgeKey applies the rules of [Proof].
-func (r *registry) judgeKey(s, held *session, p proof) verdict {
+func (r *registry) judgeKey(s, held *session, p proof, _ time.Duration) verdict {
 	if held != nil && held.sameToken(s.token) && held.addr == s.addr {
 		s.proven, s.expiry = true, held.expiry
 		return verdict{}
@@ -96,6 +115,10 @@ func (r *registry) judgeKey(s, held *session, p proof) verdict {
 // install makes s the holder of its id and hands over what waited for it.
 func (r *registry) install(s *session, now time.Duration) {
 	r.peers[s.id] = s
+	r.issued.end(s.id)
+	r.lost.end(s.id)
+	s.admitted = true
+	r.places.admitted(s.addr)
 	s.touch(now)
 	s.nextPing = now + r.cfg.PingInterval
 	r.wheel.add(s, r.due(s))

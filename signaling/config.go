@@ -38,6 +38,33 @@ type Config struct {
 	MaxPending       int // sockets that hold no id: in the handshake, refused or closing
 	MaxUsedTokens    int // tokens of key ids remembered until they expire
 
+	SenderQueues   int // absent peers for which one sender may be the first to leave something
+	SenderMessages int // of one sender that wait for absent peers
+	SenderBytes    int // of one sender that wait for absent peers
+
+	// What one connection may say: messages other than HEARTBEAT, those over
+	// 16 KiB counting for several. See docs/protocol.md for what happens above.
+	MessageRate, MessageBurst int // a second, and at once
+
+	// What one address may do; an IPv6 /64 counts as one address.
+	ConnectRate, ConnectBurst int // sockets a second, and at once
+	CallRate, CallBurst       int // requests for an id or the peers
+	SocketsPerAddress         int // open ones
+	PendingPerAddress         int // open ones that have never held an id
+	MaxAddresses              int // remembered without a socket
+
+	ReserveID time.Duration // an id from GET {path}/{key}/id is kept for the address that asked; 0 = not at all
+	IDGrace   time.Duration // an id whose connection was lost is kept for its token; 0 = not at all
+	MaxHeld   int           // ids kept in each of these ways
+
+	// AllowOrigin are the origins whose pages may open a WebSocket, such as
+	// "https://wallet.example.org"; empty or with "*" = any. Programs that are
+	// no browser send no origin and are always admitted.
+	AllowOrigin []string
+
+	// LimitExempt are spared all limits of a connection and of an address.
+	LimitExempt []netip.Prefix
+
 	// ClientAddr tells the address that a request came from. Nil means that of
 	// the connection; set it where a trusted proxy stands in front.
 	ClientAddr func(*http.Request) netip.Addr
@@ -75,13 +102,31 @@ func DefaultConfig() Config {
 		OutboundBytes:    1 << 20,
 		MaxPending:       2048,
 		MaxUsedTokens:    65_536,
+
+		SenderQueues:   256,
+		SenderMessages: 512,
+		SenderBytes:    1 << 20,
+		MessageRate:    50,
+		MessageBurst:   200,
+
+		ConnectRate:       20,
+		ConnectBurst:      200,
+		CallRate:          20,
+		CallBurst:         200,
+		SocketsPerAddress: 512,
+		PendingPerAddress: 128,
+		MaxAddresses:      16_384,
+		ReserveID:         10 * time.Second,
+		MaxHeld:           16_384,
+		LimitExempt:       []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
 	}
 }
 
 const (
 	minDuration = 10 * time.Millisecond // a TOML integer 5 decodes as 5 ns
 	minMessage  = 128
-	envelope    = 1024 // bytes at most that the server adds to a message: type, src, dst
+	maxRate     = 1_000_000 // a second
+	envelope    = 1024      // bytes at most that the server adds to a message: type, src, dst
 )
 
 // Validate reports every bad setting, not only the first.
@@ -112,9 +157,28 @@ func (c Config) Validate() error {
 	for name, n := range map[string]int{
 		"queue messages": c.QueueMessages, "queue bytes": c.QueueBytes, "queue total bytes": c.QueueTotalBytes, "max queues": c.MaxQueues,
 		"max pending": c.MaxPending, "max used tokens": c.MaxUsedTokens,
+		"sender queues": c.SenderQueues, "sender messages": c.SenderMessages, "sender bytes": c.SenderBytes,
+		"message rate": c.MessageRate, "message burst": c.MessageBurst, "connect rate": c.ConnectRate, "connect burst": c.ConnectBurst,
+		"call rate": c.CallRate, "call burst": c.CallBurst, "sockets per address": c.SocketsPerAddress,
+		"pending per address": c.PendingPerAddress, "max addresses": c.MaxAddresses, "max held": c.MaxHeld,
 	} {
 		if n < 1 {
 			bad("%s: %d is under 1", name, n)
+		}
+	}
+	for name, n := range map[string]int{"message rate": c.MessageRate, "connect rate": c.ConnectRate, "call rate": c.CallRate} {
+		if n > maxRate {
+			bad("%s: %d is over %d", name, n, maxRate)
+		}
+	}
+	for name, d := range map[string]time.Duration{"reserve id": c.ReserveID, "id grace": c.IDGrace} {
+		if d != 0 && d < minDuration {
+			bad("%s: %v is neither 0 nor %v and more", name, d, minDuration)
+		}
+	}
+	for _, origin := range c.AllowOrigin {
+		if !validOrigin(origin) {
+			bad("allow origin: %q is not an origin such as https://wallet.example.org", origin)
 		}
 	}
 	if c.MaxMessage < minMessage {

@@ -26,7 +26,9 @@
 // A socket has one goroutine that reads. What it reads goes straight into the
 // bounded outbox of the destination, and a writer exists only while there is
 // something in it. A full outbox holds up the readers of those who send there;
-// if the destination makes no room for Config.SlowTimeout it is dropped.
+// if the destination makes no room for Config.SlowTimeout it is dropped. Who says
+// too much is read more slowly, later only in part, and at last closed. What one
+// address may open, ask and leave waiting is limited too.
 //
 // # Refused
 //

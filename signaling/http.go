@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gorilla/websocket"
 )
@@ -82,20 +83,25 @@ func (s *Server) serveCall(w http.ResponseWriter, r *http.Request, segments []st
 	case len(segments) != 2 || segments[0] == "":
 		s.notFound(w)
 	case strings.EqualFold(segments[1], "id"):
-		s.serveID(w)
+		s.serveID(w, r)
 	case strings.EqualFold(segments[1], "peers"):
-		s.servePeers(w, segments[0])
+		s.servePeers(w, r, segments[0])
 	default:
 		s.notFound(w)
 	}
 }
 
-// serveID answers with an id that nobody holds. It is not reserved, and the
-// key is not looked at, as with every PeerJS server.
-func (s *Server) serveID(w http.ResponseWriter) {
+// serveID answers with an id that nobody holds, and keeps it for whoever asked.
+// The key is not looked at, as with every PeerJS server.
+func (s *Server) serveID(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
+	addr := s.cfg.ClientAddr(r)
+	if !s.registry.call(addr, s.now()) {
+		s.refuse(w, RefusedCalls)
+		return
+	}
 	for range idAttempts {
-		if id := s.cfg.GenerateID(); !s.registry.registered(id) {
+		if id := s.cfg.GenerateID(); s.registry.issue(id, addr, s.now()) {
 			reply(w, http.StatusOK, typeHTML, id)
 			return
 		}
@@ -104,8 +110,12 @@ func (s *Server) serveID(w http.ResponseWriter) {
 }
 
 // servePeers lists the ids, if that is allowed, to those who know the key.
-func (s *Server) servePeers(w http.ResponseWriter, key string) {
+func (s *Server) servePeers(w http.ResponseWriter, r *http.Request, key string) {
 	w.Header().Set("Cache-Control", "no-store")
+	if !s.registry.call(s.cfg.ClientAddr(r), s.now()) {
+		s.refuse(w, RefusedCalls)
+		return
+	}
 	if !s.cfg.AllowDiscovery || key != s.cfg.Key {
 		reply(w, http.StatusUnauthorized, typeText, "Unauthorized")
 		return
@@ -164,8 +174,13 @@ func answerPreflight(w http.ResponseWriter, r *http.Request) {
 // serveSocket upgrades the request and leaves the connection to a goroutine of
 // its own: nothing of net/http is kept for as long as the socket lives.
 func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
-	if why, ok := s.registry.mayOpen(); !ok {
-		s.busy(w, why)
+	if !s.originAllowed(r) {
+		s.refuse(w, RefusedOrigin)
+		return
+	}
+	addr := s.cfg.ClientAddr(r)
+	if why := s.registry.enter(addr, s.now()); why != "" {
+		s.refuse(w, why)
 		return
 	}
 	var header http.Header
@@ -174,20 +189,33 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	}
 	conn, err := s.upgrader.Upgrade(w, r, header)
 	if err != nil {
+		s.registry.cancel(addr, s.now())
 		return // answered
 	}
-	c := s.newSocket(conn, r)
+	c := s.newSocket(conn, r, addr)
 	start := func() { s.sockets.Go(c.run) }
-	if why, ok := s.registry.open(&c.session, start); !ok {
-		s.registry.stats.refused[why].Add(1)
+	if !s.registry.open(&c.session, start) {
+		s.registry.cancel(addr, s.now())
+		s.registry.stats.refused[RefusedStopping].Add(1)
+		bye := websocket.FormatCloseMessage(websocket.CloseGoingAway, "")
+		_ = conn.WriteControl(websocket.CloseMessage, bye, time.Now().Add(controlWait))
 		_ = conn.Close()
 	}
 }
 
-func (s *Server) busy(w http.ResponseWriter, why Refusal) {
+// refuse answers a request that is not even looked at.
+func (s *Server) refuse(w http.ResponseWriter, why Refusal) {
 	s.registry.stats.refused[why].Add(1)
+	status := http.StatusTooManyRequests
+	switch why {
+	case RefusedOrigin:
+		reply(w, http.StatusForbidden, typeText, "Pages of this origin may not connect here")
+		return
+	case RefusedPending, RefusedStopping:
+		status = http.StatusServiceUnavailable
+	}
 	w.Header().Set("Retry-After", "5")
-	reply(w, http.StatusServiceUnavailable, typeText, "Service Unavailable")
+	reply(w, status, typeText, http.StatusText(status))
 }
 
 // randomUUID returns a UUID of version 4.

@@ -301,7 +301,7 @@ func (m *model) leave(t *rapid.T) {
 // the cases.
 func (m *model) lose(t *rapid.T) {
 	p := m.any(t)
-	m.r.gone(p.s, EndLost)
+	m.r.gone(p.s, EndLost, m.now)
 	m.end(p, EndLost)
 	m.players = slices.DeleteFunc(m.players, func(o *player) bool { return o == p })
 }

@@ -2,6 +2,7 @@ package signaling
 
 import (
 	"container/list"
+	"net/netip"
 	"slices"
 	"time"
 )
@@ -11,6 +12,8 @@ type queueLimits struct {
 	messages, bytes int // for one peer
 	total           int // bytes, for all
 	count           int // peers
+
+	sender share // of one sender; of one address it is a quarter of all
 }
 
 // A queue holds the messages for one absent peer. It expires as a whole, its
@@ -18,7 +21,9 @@ type queueLimits struct {
 type queue struct {
 	dst     string
 	created time.Duration
+	first   origin // of the message that began it
 	frames  []frame
+	origins []origin // of frames
 	bytes   int
 	senders []string // who must be told if nobody comes, each once; they may have no frame here
 }
@@ -48,19 +53,21 @@ type queueSet struct {
 	byDst  map[string]*list.Element // of *queue
 	byAge  list.List
 	bytes  int // in all
+	shares *shares
 }
 
 func newQueueSet(limits queueLimits) *queueSet {
-	return &queueSet{limits: limits, byDst: make(map[string]*list.Element)}
+	return &queueSet{limits: limits, byDst: make(map[string]*list.Element), shares: newShares(limits)}
 }
 
-// add lets f wait for dst. If there is no room, drop says why; told is whether
-// the sender will hear of it when the queue expires, else the caller must say
-// so now.
-func (s *queueSet) add(dst string, f frame, now time.Duration) (drop Drop, told bool) {
-	q, ok := s.open(dst, now)
-	if !ok {
-		return DropQueueCount, false
+// add lets f, which came from the given place, wait for dst. If there is no
+// room, drop says why; told is whether the sender will hear of it when the
+// queue expires, else the caller must say so now.
+func (s *queueSet) add(dst string, f frame, from netip.Addr, now time.Duration) (drop Drop, told bool) {
+	o := origin{src: f.src, place: from}
+	q, drop := s.open(dst, o, now)
+	if drop != "" {
+		return drop, false
 	}
 	told = q.remember(f.src, s.limits.messages)
 	switch {
@@ -70,23 +77,29 @@ func (s *queueSet) add(dst string, f frame, now time.Duration) (drop Drop, told 
 		return DropQueueTotal, told
 	case !told: // what nobody can be told of is not kept
 		return DropQueueFull, false
+	case !s.shares.take(o, share{messages: 1, bytes: len(f.data)}):
+		return DropSenderShare, true
 	}
 	q.frames = append(q.frames, f)
+	q.origins = append(q.origins, o)
 	q.bytes += len(f.data)
 	s.bytes += len(f.data)
 	return "", true
 }
 
-func (s *queueSet) open(dst string, now time.Duration) (*queue, bool) {
+func (s *queueSet) open(dst string, o origin, now time.Duration) (*queue, Drop) {
 	if e, ok := s.byDst[dst]; ok {
-		return e.Value.(*queue), true
+		return e.Value.(*queue), ""
 	}
-	if len(s.byDst) >= s.limits.count {
-		return nil, false
+	switch {
+	case len(s.byDst) >= s.limits.count:
+		return nil, DropQueueCount
+	case !s.shares.take(o, share{queues: 1}):
+		return nil, DropSenderShare
 	}
-	q := &queue{dst: dst, created: now}
+	q := &queue{dst: dst, created: now, first: o}
 	s.byDst[dst] = s.byAge.PushBack(q)
-	return q, true
+	return q, ""
 }
 
 // take removes and returns the queue of dst, nil if there is none.
@@ -112,5 +125,9 @@ func (s *queueSet) remove(e *list.Element) *queue {
 	q := s.byAge.Remove(e).(*queue)
 	delete(s.byDst, q.dst)
 	s.bytes -= q.bytes
+	s.shares.release(q.first, share{queues: 1})
+	for i, f := range q.frames {
+		s.shares.release(q.origins[i], share{messages: 1, bytes: len(f.data)})
+	}
 	return q
 }

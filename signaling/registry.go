@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/liberdus/liberdus/internal/clientip"
 )
 
 // A registry knows who holds which id and what waits for whom.
@@ -28,6 +30,11 @@ type registry struct {
 	queues  *queueSet
 	used    usedTokens
 	wheel   *wheel
+	watched time.Duration // when watch was last called
+	opening int           // sockets that have entered and are not in sockets yet
+	places  *places
+	issued  *holds // by GET /id
+	lost    *holds // by their holders
 }
 
 func newRegistry(cfg Config, keyed bool, tell func(event)) *registry {
@@ -39,48 +46,83 @@ func newRegistry(cfg Config, keyed bool, tell func(event)) *registry {
 		keyed:   keyed,
 		sockets: make(map[*session]struct{}),
 		peers:   make(map[string]*session),
-		queues:  newQueueSet(queueLimits{messages: cfg.QueueMessages, bytes: cfg.QueueBytes, total: cfg.QueueTotalBytes, count: cfg.MaxQueues}),
+		queues:  newQueueSet(queueLimits{messages: cfg.QueueMessages, bytes: cfg.QueueBytes, total: cfg.QueueTotalBytes, count: cfg.MaxQueues, sender: share{cfg.SenderQueues, cfg.SenderMessages, cfg.SenderBytes}}),
 		used:    usedTokens{limit: cfg.MaxUsedTokens, expiry: make(map[[32]byte]usedToken), byAddr: make(map[netip.Addr]int)},
+		places:  newPlaces(cfg),
+		issued:  newHolds(cfg.ReserveID, cfg.MaxHeld),
+		lost:    newHolds(cfg.IDGrace, cfg.MaxHeld),
 		wheel:   newWheel(min(max(grain, time.Millisecond), maxGrain), cfg.PingInterval),
 	}
 }
 
-// mayOpen says whether one more socket may be opened.
-func (r *registry) mayOpen() (Refusal, bool) {
+// enter makes room for a socket from addr, or says why there is none. Whoever
+// entered calls open or cancel.
+func (r *registry) enter(addr netip.Addr, now time.Duration) Refusal {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.room()
-}
-
-// open notes a socket and starts it, which stop then cannot miss. Whoever opens
-// a socket closes it with gone.
-func (r *registry) open(s *session, start func()) (Refusal, bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	why, ok := r.room()
-	if ok {
-		r.sockets[s] = struct{}{}
-		start()
-	}
-	return why, ok
-}
-
-func (r *registry) room() (Refusal, bool) {
 	switch {
 	case r.stopped:
-		return RefusedStopping, false
-	case len(r.sockets)-len(r.peers) >= r.cfg.MaxPending:
-		return RefusedPending, false
+		return RefusedStopping
+	case r.opening+len(r.sockets)-len(r.peers) >= r.cfg.MaxPending:
+		return RefusedPending
 	}
-	return "", true
+	why := r.places.enter(addr, now)
+	if why == "" {
+		r.opening++
+	}
+	return why
+}
+
+// cancel gives the room of a socket back that was not opened.
+func (r *registry) cancel(addr netip.Addr, now time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.opening--
+	r.places.leave(addr, true, now)
+}
+
+// open notes a socket that has entered and starts it, which stop then cannot
+// miss. Whoever opens a socket closes it with gone. It is false if the server
+// has stopped meanwhile.
+func (r *registry) open(s *session, start func()) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stopped {
+		return false
+	}
+	r.opening--
+	r.sockets[s] = struct{}{}
+	start()
+	return true
 }
 
 // gone ends s and forgets its socket.
-func (r *registry) gone(s *session, why End) {
+func (r *registry) gone(s *session, why End, now time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.detach(s, why)
 	delete(r.sockets, s)
+	r.places.leave(s.addr, !s.admitted, now)
+}
+
+// call counts a request from addr, and is false if it must be refused.
+func (r *registry) call(addr netip.Addr, now time.Duration) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.places.call(addr, now)
+}
+
+// issue gives an id to somebody at addr, for whom it is then kept. It is false
+// if the id is not free.
+func (r *registry) issue(id string, addr netip.Addr, now time.Duration) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	pl := clientip.Place(addr)
+	if h := r.issued.of(id, now); r.peers[id] != nil || r.lost.of(id, now) != nil || h != nil && h.place != pl {
+		return false
+	}
+	r.issued.add(hold{id: id, place: pl}, now)
+	return true
 }
 
 // end makes s give up its id, if it holds it: what an older socket of the same
@@ -97,6 +139,9 @@ func (r *registry) detach(s *session, why End) bool {
 		return false
 	}
 	delete(r.peers, s.id)
+	if why.keepsID() && !s.proven {
+		r.lost.add(hold{id: s.id, token: s.token}, r.watched)
+	}
 	r.wheel.remove(s)
 	r.stats.ended[why].Add(1)
 	r.events.add(event{kind: eventDisconnected, peer: s.peer(), from: s.remote, end: why})
@@ -130,11 +175,6 @@ func (r *registry) lookup(id string) (p Peer, seen time.Duration, ok bool) {
 // peer describes s. It must be called with mu held. LastSeen is left out.
 func (s *session) peer() Peer {
 	return Peer{ID: s.id, Addr: s.addr, TokenHash: s.token, Proven: s.proven, Node: s.marked}
-}
-
-func (r *registry) registered(id string) bool {
-	_, _, ok := r.lookup(id)
-	return ok
 }
 
 // ids returns the registered ids in the order of registration.
@@ -179,5 +219,6 @@ func (r *registry) fill(s *Stats) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s.Sockets, s.Peers = len(r.sockets), len(r.peers)
+	s.Addresses, s.Held = len(r.places.known), len(r.issued.byID)+len(r.lost.byID)
 	s.Queues, s.QueuedBytes = len(r.queues.byDst), r.queues.bytes
 }

@@ -55,7 +55,7 @@ func (r *registry) route(s *session, l letter, now time.Duration) (full *session
 	case outcome == putFull:
 		return d
 	case l.waits:
-		r.wait(l.dst, l.frame, now)
+		r.wait(s, l, now)
 	default:
 		r.stats.drop(DropAbsent, 1)
 	}
@@ -97,11 +97,11 @@ func (r *registry) slow(d *session) {
 	d.wire.abort()
 }
 
-// wait queues f, or tells its sender at once that it is not going to arrive.
-func (r *registry) wait(dst string, f frame, now time.Duration) {
+// wait queues l, or tells s at once that it is not going to arrive.
+func (r *registry) wait(s *session, l letter, now time.Duration) {
 	drop, told := DropBadDst, false
-	if validID(dst) {
-		drop, told = r.queues.add(dst, f, now)
+	if validID(l.dst) {
+		drop, told = r.queues.add(l.dst, l.frame, r.places.key(s.addr), now)
 	}
 	if drop == "" {
 		r.stats.queued.Add(1)
@@ -109,7 +109,7 @@ func (r *registry) wait(dst string, f frame, now time.Duration) {
 	}
 	r.stats.drop(drop, 1)
 	if !told {
-		r.sayExpire(dst, f.src)
+		r.sayExpire(l.dst, s.id)
 	}
 }
 

@@ -104,7 +104,7 @@ func (s *Server) Run(ctx context.Context) error {
 			s.registry.watch(s.now())
 		case <-clean.C:
 			s.registry.expire(s.now())
-			s.registry.forgetTokens(time.Now())
+			s.registry.forget(time.Now(), s.now())
 		}
 		s.registry.events.flush()
 	}

@@ -23,6 +23,7 @@ type session struct {
 	// Guarded by registry.mu.
 	proven   bool          // admitted by Hooks.Proof
 	marked   bool          // by Server.MarkNode
+	admitted bool          // has held its id
 	expiry   time.Time     // of the token that proved it
 	seq      uint64        // order of registration, kept over reconnects; fixed once registered
 	nextPing time.Duration // since the server's start

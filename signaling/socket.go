@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 	"unicode/utf8"
 
@@ -24,6 +25,9 @@ type socket struct {
 	conn  *websocket.Conn
 	cred  credentials // emptied by admit
 	badly bool        // cred is not admissible
+
+	pace  pace // owned by run
+	paced bool // whether pace counts; fixed
 }
 
 var heartbeat = []byte(`{"type":"HEARTBEAT"}`)
@@ -35,15 +39,14 @@ const (
 )
 
 // newSocket takes over a connection that has just been upgraded.
-func (s *Server) newSocket(conn *websocket.Conn, r *http.Request) *socket {
+func (s *Server) newSocket(conn *websocket.Conn, r *http.Request, addr netip.Addr) *socket {
 	cred := parseCredentials(r.URL.RawQuery)
-	addr := s.cfg.ClientAddr(r)
 	c := &socket{
 		session: session{
 			id: cred.id, token: sha256.Sum256([]byte(cred.token)), addr: addr, remote: remoteName(r, addr),
 			out: outbox{maxFrames: s.cfg.OutboundMessages, maxBytes: s.cfg.OutboundBytes},
 		},
-		srv: s, conn: conn, cred: cred,
+		srv: s, conn: conn, cred: cred, paced: !s.registry.places.spares(addr),
 		badly: cred.key == "" || !validID(cred.id) || !validToken(cred.token),
 	}
 	c.wire = c
@@ -78,7 +81,7 @@ func (c *socket) run() {
 	// From here on no writer is started: the id is given up.
 	c.srv.registry.stats.drop(DropGone, len(c.out.kill()))
 	_ = c.conn.Close()
-	c.srv.registry.gone(&c.session, why)
+	c.srv.registry.gone(&c.session, why, c.srv.now())
 }
 
 // admit asks for the id, or says why it is refused and begins to close.
@@ -151,6 +154,9 @@ func (c *socket) handle(kind int, data []byte) {
 		data = bytes.ToValidUTF8(data, []byte("\uFFFD"))
 	}
 	in, err := parse(data)
+	if !c.keepsPace(in.typ, len(data)) {
+		return
+	}
 	if err != nil {
 		c.srv.registry.stats.drop(DropMalformed, 1)
 		return

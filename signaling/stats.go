@@ -18,6 +18,8 @@ const (
 	DropQueueFull   Drop = "queue_full"   // too much waits for this destination
 	DropQueueTotal  Drop = "queue_total"  // too much waits for all destinations
 	DropQueueCount  Drop = "queue_count"  // too many destinations are waited for
+	DropSenderShare Drop = "sender_share" // too much of this sender, or of its address, waits already
+	DropRate        Drop = "rate"         // the sender says too much
 	DropExpired     Drop = "expired"      // waited, and nobody came
 	DropSlowReader  Drop = "slow_reader"  // was to be written to a peer that does not read
 	DropWriteFailed Drop = "write_failed" // was to be written to a connection that broke
@@ -26,10 +28,10 @@ const (
 
 var allDrops = [...]Drop{
 	DropMalformed, DropUnknownType, DropBadDst, DropNotCurrent, DropAbsent, DropQueueFull,
-	DropQueueTotal, DropQueueCount, DropExpired, DropSlowReader, DropWriteFailed, DropGone,
+	DropQueueTotal, DropQueueCount, DropSenderShare, DropRate, DropExpired, DropSlowReader, DropWriteFailed, DropGone,
 }
 
-// A Refusal says why a socket was not admitted.
+// A Refusal says why a socket was not admitted, or a request not answered.
 type Refusal string
 
 // The closed set of refusals.
@@ -40,11 +42,19 @@ const (
 	RefusedTaken    Refusal = "taken"    // id held with another token
 	RefusedFull     Refusal = "full"     // concurrent limit, or no room to remember a token
 	RefusedPending  Refusal = "pending"  // too many sockets without an id; answered with HTTP 503
-	RefusedStopping Refusal = "stopping" // the server is stopping
+	RefusedStopping Refusal = "stopping" // the server is stopping; answered with HTTP 503
+	RefusedOrigin   Refusal = "origin"   // a page of an origin that is not allowed; answered with HTTP 403
+	RefusedConnects Refusal = "connects" // too many sockets a second from one address; answered with HTTP 429
+	RefusedSockets  Refusal = "sockets"  // too many sockets of one address; answered with HTTP 429
+	RefusedOpening  Refusal = "opening"  // too many sockets without an id of one address; answered with HTTP 429
+	RefusedCalls    Refusal = "calls"    // too many requests a second from one address; answered with HTTP 429
+	RefusedReserved Refusal = "reserved" // id given to another address a moment ago
+	RefusedGrace    Refusal = "grace"    // id whose holder was lost a moment ago with another token
 )
 
 var allRefusals = [...]Refusal{
 	RefusedParams, RefusedKey, RefusedToken, RefusedTaken, RefusedFull, RefusedPending, RefusedStopping,
+	RefusedOrigin, RefusedConnects, RefusedSockets, RefusedOpening, RefusedCalls, RefusedReserved, RefusedGrace,
 }
 
 // An End says why a registered peer lost its id.
@@ -62,18 +72,26 @@ const (
 	EndTooLarge    End = "too_large"    // a message above the limit; close code 1009
 	EndNotUTF8     End = "not_utf8"     // a text message that is not UTF-8; close code 1007
 	EndProtocol    End = "protocol"     // a broken WebSocket frame; close code 1002
+	EndAbuse       End = "abuse"        // went on saying far too much; close code 1008
 	EndStopped     End = "stopped"      // the server stopped; close code 1001
 )
 
+// keepsID reports whether the peer did not mean to go: see Config.IDGrace.
+func (e End) keepsID() bool {
+	return e == EndLost || e == EndSilent || e == EndSlowReader || e == EndWriteFailed
+}
+
 var allEnds = [...]End{
 	EndClosed, EndLost, EndLeft, EndReplaced, EndSilent, EndSlowReader, EndWriteFailed,
-	EndTooLarge, EndNotUTF8, EndProtocol, EndStopped,
+	EndTooLarge, EndNotUTF8, EndProtocol, EndAbuse, EndStopped,
 }
 
 // Stats are the counts of a [Server] at one moment. The maps have every name
 // of their set.
 type Stats struct {
 	Sockets     int // open, registered or not
+	Addresses   int // of which something is remembered
+	Held        int // ids kept for somebody who is not here
 	Peers       int // registered
 	Queues      int // absent peers for which messages wait
 	QueuedBytes int // that wait in them
@@ -81,6 +99,7 @@ type Stats struct {
 	Connected uint64 // peers registered, reconnects included
 	Relayed   uint64 // messages handed to the destination's socket
 	Delayed   uint64 // times that a sender had to wait for room in that socket's outbox
+	Paced     uint64 // times that a sender had to wait because it says too much
 	Queued    uint64 // messages that had to wait for an absent destination
 	Expired   uint64 // EXPIREs sent
 
@@ -91,7 +110,7 @@ type Stats struct {
 
 // counters count what happens. The maps are fixed after newCounters.
 type counters struct {
-	connected, relayed, delayed, queued, expired atomic.Uint64
+	connected, relayed, delayed, paced, queued, expired atomic.Uint64
 
 	dropped map[Drop]*atomic.Uint64
 	refused map[Refusal]*atomic.Uint64
@@ -128,6 +147,6 @@ func (c *counters) drop(why Drop, n int) { c.dropped[why].Add(uint64(n)) }
 
 func (c *counters) fill(s *Stats) {
 	s.Connected, s.Relayed, s.Delayed = c.connected.Load(), c.relayed.Load(), c.delayed.Load()
-	s.Queued, s.Expired = c.queued.Load(), c.expired.Load()
+	s.Paced, s.Queued, s.Expired = c.paced.Load(), c.queued.Load(), c.expired.Load()
 	s.Dropped, s.Refused, s.Ended = loaded(c.dropped), loaded(c.refused), loaded(c.ended)
 }

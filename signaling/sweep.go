@@ -18,17 +18,22 @@ func (r *registry) expire(now time.Duration) {
 	}
 }
 
-// forgetTokens drops the memory of tokens that have expired.
-func (r *registry) forgetTokens(now time.Time) {
+// forget drops what need not be remembered any more: tokens that have expired
+// by the clock, and addresses and ids whose time is over.
+func (r *registry) forget(clock time.Time, now time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.used.purge(now)
+	r.used.purge(clock)
+	r.places.purge(now)
+	r.issued.purge(now)
+	r.lost.purge(now)
 }
 
 // watch pings the sockets whose turn it is and ends those not heard from.
 func (r *registry) watch(now time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.watched = now
 	for s := r.wheel.take(now); s != nil; s = r.wheel.take(now) {
 		if now-s.lastSeen() >= r.patience(s) {
 			r.detach(s, EndSilent)

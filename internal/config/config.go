@@ -43,8 +43,14 @@ type Archiver struct {
 	CleanupOutMsgs  Millis   `toml:"cleanup_out_msgs"`
 
 	// What one address, and one connection, may do.
-	LimitExempt  []string `toml:"limit_exempt"`
-	TrustedProxy []string `toml:"trusted_proxy"`
+	LimitExempt       []string `toml:"limit_exempt"`
+	TrustedProxy      []string `toml:"trusted_proxy"`
+	AllowOrigin       []string `toml:"allow_origin"` // empty: any origin
+	SocketsPerAddress int      `toml:"sockets_per_address"`
+	ConnectRate       int      `toml:"connect_rate"` // a second and address, of sockets and of calls
+	MessageRate       int      `toml:"message_rate"` // a second and connection
+	ReserveID         Millis   `toml:"reserve_id"`
+	IDGrace           Millis   `toml:"id_grace"`
 }
 
 // A Consensor is the table [consensor].
@@ -95,17 +101,22 @@ const (
 func Default() File {
 	return File{
 		Archiver: Archiver{
-			Listen:          []string{PortArchiver, PortArchiverBrowser},
-			NodeListen:      PortNodes,
-			Data:            "liberdus-data/archiver",
-			Path:            "/liberdus-peer",
-			Key:             "liberdus",
-			ConcurrentLimit: 5000,
-			ExpireTimeout:   Millis(5 * time.Second),
-			AliveTimeout:    Millis(time.Minute),
-			CleanupOutMsgs:  Millis(time.Second),
-			LimitExempt:     loopback(),
-			TrustedProxy:    []string{},
+			Listen:            []string{PortArchiver, PortArchiverBrowser},
+			NodeListen:        PortNodes,
+			Data:              "liberdus-data/archiver",
+			Path:              "/liberdus-peer",
+			Key:               "liberdus",
+			ConcurrentLimit:   5000,
+			ExpireTimeout:     Millis(5 * time.Second),
+			AliveTimeout:      Millis(time.Minute),
+			CleanupOutMsgs:    Millis(time.Second),
+			LimitExempt:       loopback(),
+			TrustedProxy:      []string{},
+			AllowOrigin:       []string{},
+			SocketsPerAddress: 512,
+			ConnectRate:       20,
+			MessageRate:       50,
+			ReserveID:         Millis(10 * time.Second),
 		},
 		Consensor: Consensor{
 			Listen:      PortConsensor,

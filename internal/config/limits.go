@@ -1,10 +1,14 @@
 package config
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/liberdus/liberdus/internal/clientip"
 )
+
+// maxLimit is the highest rate, and number, that a limit may be.
+const maxLimit = 1_000_000
 
 // validateLimits checks what one address, and one connection, may do.
 func (a Archiver) validateLimits(c *checks) {
@@ -13,6 +17,16 @@ func (a Archiver) validateLimits(c *checks) {
 	}
 	if _, err := a.Proxies(); err != nil {
 		c.add("trusted-proxy", err)
+	}
+	for flag, n := range map[string]int{"sockets-per-address": a.SocketsPerAddress, "connect-rate": a.ConnectRate, "message-rate": a.MessageRate} {
+		if n < 1 || n > maxLimit {
+			c.add(flag, fmt.Errorf("%d is not a number from 1 to %d", n, maxLimit))
+		}
+	}
+	for flag, m := range map[string]Millis{"reserve-id": a.ReserveID, "id-grace": a.IDGrace} {
+		if m != 0 && m < minMillis {
+			c.add(flag, fmt.Errorf("%v is neither 0 nor %v and more", m, minMillis))
+		}
 	}
 }
 

@@ -119,9 +119,9 @@ func TestValidateReportsEveryMistake(t *testing.T) {
 			name: "archiver",
 			err: config.Archiver{
 				Listen: []string{"nowhere", ":99999"}, NodeListen: "x:y", PublicURL: "https://a/b", NetworkID: "12",
-				AllowNode: []string{"zz"}, LimitExempt: []string{"ten"}, TrustedProxy: []string{"eleven"}, ConcurrentLimit: -1,
+				AllowNode: []string{"zz"}, LimitExempt: []string{"ten"}, TrustedProxy: []string{"eleven"}, IDGrace: 5, SocketsPerAddress: -2, ConcurrentLimit: -1,
 			}.Validate(),
-			want: []string{`"nowhere"`, `":99999"`, `"x:y"`, "--data", "--public-url", "--network-id", "--allow-node", "--limit-exempt", "--trusted-proxy", "--concurrent-limit"},
+			want: []string{`"nowhere"`, `":99999"`, `"x:y"`, "--data", "--public-url", "--network-id", "--allow-node", "--limit-exempt", "--trusted-proxy", "--id-grace", "--sockets-per-address", "--connect-rate", "--message-rate", "--concurrent-limit"},
 		},
 		{name: "archiver without an address", err: config.Archiver{Data: "d"}.Validate(), want: []string{"--listen"}},
 		{
