@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"errors"
+	"fmt"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -30,16 +31,10 @@ type child struct {
 // is shown if the test failed.
 func spawn(t *testing.T, name string, cmd *exec.Cmd) *child {
 	t.Helper()
-	c := &child{name: name, cmd: cmd, out: newLogbook(), errs: newLogbook(), exited: make(chan struct{})}
-	cmd.Stdout, cmd.Stderr = c.out, c.errs
-	cmd.WaitDelay = 5 * time.Second // for a grandchild that holds the pipes
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("start %s: %v", name, err)
+	c, err := begin(name, cmd)
+	if err != nil {
+		t.Fatal(err)
 	}
-	go func() {
-		_ = cmd.Wait() // the state is read from cmd.ProcessState
-		close(c.exited)
-	}()
 	t.Cleanup(func() {
 		c.kill()
 		if t.Failed() {
@@ -47,6 +42,21 @@ func spawn(t *testing.T, name string, cmd *exec.Cmd) *child {
 		}
 	})
 	return c
+}
+
+// begin starts cmd. Whoever begins a child ends it with kill.
+func begin(name string, cmd *exec.Cmd) (*child, error) {
+	c := &child{name: name, cmd: cmd, out: newLogbook(), errs: newLogbook(), exited: make(chan struct{})}
+	cmd.Stdout, cmd.Stderr = c.out, c.errs
+	cmd.WaitDelay = 5 * time.Second // for a grandchild that holds the pipes
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	go func() {
+		_ = cmd.Wait() // the state is read from cmd.ProcessState
+		close(c.exited)
+	}()
+	return c, nil
 }
 
 // kill ends the process with SIGKILL and waits until it has gone.

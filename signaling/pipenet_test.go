@@ -98,17 +98,22 @@ func startPipeNet(t *testing.T, hooks signaling.Hooks, change func(*signaling.Co
 // servePipes serves h until the bubble ends.
 func servePipes(t *testing.T, h http.Handler) *pipes {
 	n := &pipes{conns: make(chan net.Conn), done: make(chan struct{})}
+	t.Cleanup(servePipesOn(n, h))
+	return n
+}
+
+// servePipesOn serves h on n until stop is called.
+func servePipesOn(n *pipes, h http.Handler) (stop func()) {
 	web := &http.Server{Handler: h}
 	served := make(chan struct{})
 	go func() {
 		_ = web.Serve(n)
 		close(served)
 	}()
-	t.Cleanup(func() {
+	return func() {
 		_ = web.Close()
 		<-served
-	})
-	return n
+	}
 }
 
 // heard is a frame and when it came, counted from the peer's start.
