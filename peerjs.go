@@ -37,6 +37,7 @@ func peerjsFlags() []cli.Flag {
 		number("concurrent-limit", "`N` peers at once on the PeerJS server", "5000", "concurrent_limit", "c"),
 		toggle("allow-discovery", "list the connected peers at PATH/KEY/peers", "allow_discovery"),
 		texts("cors", "`ORIGIN` whose pages may read the PeerJS server's HTTP answers, repeatable", "any"),
+		toggle("proxied", "believe X-Forwarded-For from loopback and private networks: short for --trusted-proxy with each"),
 		millis("expire-timeout", "`TIME` that messages wait for an absent peer, in ms or with a unit", "5s", "expire_timeout", "t"),
 		millis("alive-timeout", "`TIME` of silence after which a peer is dropped, in ms or with a unit", "1m", "alive_timeout"),
 		millis("cleanup-out-msgs", "`TIME` between two looks for expired messages, in ms or with a unit", "1s", "cleanup_out_msgs"),

@@ -42,12 +42,12 @@ func TestPeerJSOptions(t *testing.T) {
 		{name: "nothing", want: func(*config.Archiver) {}},
 		{
 			name: "as one calls peerjs",
-			args: "--port 9000 --host 127.0.0.1 --key secret --path /myapp --expire_timeout 1500 --alive_timeout 90000 --concurrent_limit 7 --cleanup_out_msgs 100 --allow_discovery --cors https://a --cors https://b",
+			args: "--port 9000 --host 127.0.0.1 --key secret --path /myapp --expire_timeout 1500 --alive_timeout 90000 --concurrent_limit 7 --cleanup_out_msgs 100 --allow_discovery --proxied --sslkey k.pem --sslcert c.pem --cors https://a --cors https://b",
 			open: []string{"127.0.0.1:9000"},
 			want: func(a *config.Archiver) {
 				a.Port, a.Host, a.Key, a.Path, a.ConcurrentLimit, a.AllowDiscovery = "9000", "127.0.0.1", "secret", "/myapp", 7, true
 				a.ExpireTimeout, a.AliveTimeout, a.CleanupOutMsgs = config.Millis(1500*time.Millisecond), sec(90), config.Millis(100*time.Millisecond)
-				a.CORS = []string{"https://a", "https://b"}
+				a.CORS, a.Proxied, a.TLSKey, a.TLSCert = []string{"https://a", "https://b"}, true, "k.pem", "c.pem"
 			},
 		},
 		{
@@ -183,6 +183,8 @@ func TestPeerJSOptionsRefused(t *testing.T) {
 		{name: "a key that is an API path in capitals", args: "--path / --key RTC", want: []string{"--key RTC", "/rtc"}},
 		{name: "a key that is the page", args: "--path / --key app", want: []string{"--key app"}},
 		{name: "a path that is an API path", args: "--path peerids/", want: []string{"--path peerids/"}},
+		{name: "a key without its certificate", args: "--sslkey k.pem", want: []string{"--tls-cert", "--tls-key"}},
+		{name: "a certificate without its key", args: "--sslcert c.pem", want: []string{"--tls-cert", "--tls-key"}},
 		{name: "negative limit", args: "-c -1", want: []string{"--concurrent-limit", "-1"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -45,6 +45,7 @@ type Archiver struct {
 	// What one address, and one connection, may do.
 	LimitExempt       []string `toml:"limit_exempt"`
 	TrustedProxy      []string `toml:"trusted_proxy"`
+	Proxied           bool     `toml:"proxied"`      // loopback and private networks are trusted proxies too
 	AllowOrigin       []string `toml:"allow_origin"` // empty: any origin
 	SocketsPerAddress int      `toml:"sockets_per_address"`
 	ConnectRate       int      `toml:"connect_rate"` // a second and address, of sockets and of calls

@@ -33,13 +33,22 @@ func (a Archiver) validateLimits(c *checks) {
 // Exempt returns LimitExempt as networks. Behind trusted proxies the default is
 // nobody: a proxy on this machine that names no client would be spared.
 func (a Archiver) Exempt() (clientip.Networks, error) {
-	if len(a.TrustedProxy) > 0 && slices.Equal(a.LimitExempt, loopback()) {
+	if (len(a.TrustedProxy) > 0 || a.Proxied) && slices.Equal(a.LimitExempt, loopback()) {
 		return clientip.Networks{}, nil
 	}
 	return clientip.Parse(a.LimitExempt)
 }
 
-// Proxies returns TrustedProxy as networks.
-func (a Archiver) Proxies() (clientip.Networks, error) { return clientip.Parse(a.TrustedProxy) }
+// Proxies returns the networks of trusted proxies.
+func (a Archiver) Proxies() (clientip.Networks, error) {
+	if a.Proxied {
+		return clientip.Parse(slices.Concat(a.TrustedProxy, loopback(), private()))
+	}
+	return clientip.Parse(a.TrustedProxy)
+}
+
+// private are the networks that no address of the internet is in (RFC 1918,
+// RFC 4193).
+func private() []string { return []string{"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"} }
 
 func loopback() []string { return []string{"127.0.0.0/8", "::1/128"} }

@@ -87,17 +87,19 @@ func TestExempt(t *testing.T) {
 	for _, tt := range []struct {
 		name             string
 		exempt, proxies  []string // exempt nil = the default
-		local, elsewhere bool     // whether 127.0.0.1 and 192.0.2.1 are spared
+		proxied          bool
+		local, elsewhere bool // whether 127.0.0.1 and 192.0.2.1 are spared
 	}{
 		{name: "default", local: true},
 		{name: "default behind a proxy", proxies: []string{"10.0.0.0/8"}},
 		{name: "explicit behind a proxy", proxies: []string{"10.0.0.0/8"}, exempt: []string{"127.0.0.1"}, local: true},
+		{name: "default behind whatever is near", proxied: true},
 		{name: "none", exempt: []string{}},
 		{name: "another", exempt: []string{"192.0.2.0/24"}, elsewhere: true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a := config.Default().Archiver
-			a.TrustedProxy = tt.proxies
+			a.TrustedProxy, a.Proxied = tt.proxies, tt.proxied
 			if tt.exempt != nil {
 				a.LimitExempt = tt.exempt
 			}
@@ -106,6 +108,28 @@ func TestExempt(t *testing.T) {
 				t.Errorf("Exempt = %v, %v", got, err)
 			}
 		})
+	}
+}
+
+// --proxied trusts what is near, and nothing of the internet.
+func TestProxied(t *testing.T) {
+	a := config.Default().Archiver
+	a.TrustedProxy, a.Proxied = []string{"192.0.2.1"}, true
+	got, err := a.Proxies()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for addr, want := range map[string]bool{
+		"127.0.0.1": true, "::1": true, "10.1.2.3": true, "172.16.0.1": true, "192.168.9.9": true, "fd00::1": true, "192.0.2.1": true,
+		"172.32.0.1": false, "192.0.2.2": false, "2001:db8::1": false, "100.64.0.1": false,
+	} {
+		if got.Contains(netip.MustParseAddr(addr)) != want {
+			t.Errorf("a proxy at %s is trusted: %v, want %v", addr, !want, want)
+		}
+	}
+	a.Proxied = false
+	if got, err := a.Proxies(); err != nil || got.Contains(netip.MustParseAddr("10.1.2.3")) {
+		t.Errorf("without it Proxies = %v, %v", got, err)
 	}
 }
 

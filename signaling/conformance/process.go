@@ -19,9 +19,9 @@ func processStatements() []Statement {
 				n, m := freePort(c), freePort(c)
 				named := strings.NewReplacer(ours+":"+n, "n", "127.0.0.1:"+n, "n", ours+":"+m, "m", "127.0.0.1:"+m, "m")
 				return named.Replace(join(
-					c.launch([]string{"--host", ours}, "Missing required argument: port"),
-					c.launch([]string{"--host", ours}, "", "PORT="+n),
-					c.launch([]string{"--host", ours, "--port", m}, "", "PORT="+n)))
+					c.launch([]string{"--host", ours}, []string{"Missing required argument: port"}),
+					c.launch([]string{"--host", ours}, nil, "PORT="+n),
+					c.launch([]string{"--host", ours, "--port", m}, nil, "PORT="+n)))
 			},
 		},
 		{
@@ -36,9 +36,10 @@ func processStatements() []Statement {
 			},
 		},
 		{
-			Number: 74, Asked: "--sslkey without --sslcert", launches: true, Want: "exit 2", Reference: "exit 1", Why: "2 is the exit code of wrong usage here",
+			Number: 74, Asked: "--sslkey without --sslcert", launches: true,
+			Want: "exit 2: go together", Reference: "exit 1: has not been provided", Why: "2 is the exit code of wrong usage here",
 			observe: func(c *check) string {
-				return c.launch([]string{"--host", ours, "--sslkey", "key.pem"}, "", "PORT="+freePort(c))
+				return c.launch([]string{"--host", ours, "--sslkey", "key.pem"}, []string{"go together", "has not been provided"}, "PORT="+freePort(c))
 			},
 		},
 		{
@@ -79,16 +80,18 @@ func (c *check) run(args []string, env ...string) Launched {
 	return l
 }
 
-// launch says where a program listens, or with which code it ended and whether
-// it said reason.
-func (c *check) launch(args []string, reason string, env ...string) string {
+// launch says where a program listens, or with which code it ended and which
+// of the reasons it gave.
+func (c *check) launch(args, reasons []string, env ...string) string {
 	l := c.run(args, env...)
-	switch {
-	case l.Addrs != "":
+	if l.Addrs != "" {
 		l.Close()
 		return l.Addrs
-	case reason != "" && strings.Contains(l.Said, reason):
-		return fmt.Sprintf("exit %d: %s", l.Code, reason)
+	}
+	for _, reason := range reasons {
+		if strings.Contains(l.Said, reason) {
+			return fmt.Sprintf("exit %d: %s", l.Code, reason)
+		}
 	}
 	return fmt.Sprintf("exit %d", l.Code)
 }
