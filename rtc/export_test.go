@@ -2,6 +2,10 @@ package rtc
 
 import (
 	"io"
+	"net"
+	"sync/atomic"
+
+	"github.com/pion/transport/v2"
 
 	"github.com/liberdus/liberdus/signaling"
 )
@@ -46,3 +50,40 @@ func LocalUfrag(b []byte) (string, bool) {
 
 // ReadFrame reads one packet from a TCP stream.
 func ReadFrame(r io.Reader, buf []byte) (int, error) { return readFrame(r, buf) }
+
+// SetInterfaces has ports see other addresses of this machine from now on.
+func SetInterfaces(p *Ports, addrs ...string) {
+	p.interfaces.mu.Lock()
+	p.interfaces.list = nil
+	p.interfaces.scan = func() ([]*transport.Interface, error) {
+		ifc := transport.NewInterface(net.Interface{Index: 1, Name: "test0", Flags: net.FlagUp})
+		for _, a := range addrs {
+			ifc.AddAddress(&net.IPNet{IP: net.ParseIP(a), Mask: net.CIDRMask(32, 32)})
+		}
+		return []*transport.Interface{ifc}, nil
+	}
+	p.interfaces.mu.Unlock()
+	p.refresh()
+}
+
+// Dropped returns how many packets ports dropped that belong to nobody, and how
+// many reads of a socket ended in an error.
+func Dropped(p *Ports) (strangers, readErrors uint64) {
+	return p.drops.strangers.Load(), p.drops.readErrors.Load()
+}
+
+// UDPConns returns the sockets of ports.
+func UDPConns(p *Ports) (conns []*net.UDPConn) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	for _, s := range p.sockets {
+		conns = append(conns, s.conn)
+	}
+	return conns
+}
+
+// Agent returns a new agent's part of the UDP port.
+func Agent(p *Ports, ufrag string) (net.PacketConn, error) {
+	m := udpMux{p, new(atomic.Uint64)}
+	return m.GetConn(ufrag, m.GetListenAddresses()[0])
+}

@@ -66,6 +66,7 @@ type Ports struct {
 	tcp        *tcpPort         // nil: none
 	drops      drops
 	pool       *sync.Pool
+	added      chan struct{} // gets a token when there are sockets to read
 
 	mu         sync.RWMutex
 	sockets    []*udpSocket
@@ -91,7 +92,7 @@ type drops struct {
 
 // OpenPorts binds the ports. It starts nothing.
 func OpenPorts(cfg PortsConfig, log *slog.Logger) (*Ports, error) {
-	p := &Ports{cfg: cfg, log: log.With("part", "ports"), interfaces: newInterfaces(), pool: newDatagramPool(), warned: make(map[string]bool)}
+	p := &Ports{cfg: cfg, log: log.With("part", "ports"), interfaces: newInterfaces(), pool: newDatagramPool(), added: make(chan struct{}, 1), warned: make(map[string]bool)}
 	host, port, err := splitAddr(cfg.UDP)
 	if err != nil {
 		return nil, fmt.Errorf("rtc: UDP address: %w", err)
@@ -261,6 +262,7 @@ func (p *Ports) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-p.added:
 		case <-check.C:
 			p.refresh()
 		case <-report.C:
@@ -304,6 +306,12 @@ func (p *Ports) refresh() {
 	p.mu.Unlock()
 	for _, s := range gone {
 		s.close()
+	}
+	if added > 0 {
+		select {
+		case p.added <- struct{}{}:
+		default:
+		}
 	}
 	if added+len(gone) > 0 {
 		p.log.Info("addresses changed", "udp", p.Advertised())
