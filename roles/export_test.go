@@ -39,6 +39,9 @@ func Tokens(key *signing.NodeKey) func(skew time.Duration) time.Duration {
 // NetworkID returns the id of d's network.
 func NetworkID(d *Devnet) string { return d.ledger.NetworkID() }
 
+// Waits returns what one link waits between attempts, one after the other.
+func Waits() func() time.Duration { return new(link).wait }
+
 // PeerServer returns the peer server of a.
 func PeerServer(a *Archiver) *signaling.Server { return a.peers }
 

@@ -17,11 +17,11 @@ import (
 	"github.com/liberdus/liberdus/signaling"
 )
 
-// Waits between attempts to reach an archiver: from the first to the last,
-// doubling, each shortened at random by up to half so that the nodes of an
-// archiver that comes back do not all arrive at once.
+// Waits between attempts to reach an archiver: anything from nothing to a limit
+// that doubles from the first to the last. All nodes lose an archiver in the
+// same instant; drawn from the whole range, their returns are spread over it.
 const (
-	firstWait = 250 * time.Millisecond
+	firstWait = time.Second
 	lastWait  = 5 * time.Second
 )
 
@@ -29,7 +29,8 @@ const (
 	steadyAfter  = 15 * time.Second      // a connection that lasted so long was a good one
 	rejoinEvery  = 30 * time.Second      // in case the archiver lost the node otherwise
 	listedWithin = 5 * time.Second       // after a join; the list is signed at most 10 times a second
-	listedPoll   = 50 * time.Millisecond // between two looks at it
+	listedPoll   = 50 * time.Millisecond // between two looks at it, at first; then ever longer,
+	slowPoll     = time.Second           // up to this
 )
 
 // A link keeps a consensor connected to one archiver: it holds the node's id
@@ -80,9 +81,9 @@ func (l *link) run(ctx context.Context) error {
 }
 
 func (l *link) wait() time.Duration {
-	d := min(firstWait<<min(l.attempt, 10), lastWait)
+	limit := min(firstWait<<min(l.attempt, 10), lastWait)
 	l.attempt++
-	return d/2 + rand.N(d/2)
+	return rand.N(limit)
 }
 
 // connect is one connection to the archiver, from its /rtc to its end.
@@ -183,7 +184,7 @@ func (l *link) enlist(ctx context.Context, token string) error {
 
 // await looks at the archiver's list until this node is on it, or off it.
 func (l *link) await(ctx context.Context, on bool) error {
-	for {
+	for poll := listedPoll; ; poll = min(2*poll, slowPoll) {
 		list, err := l.archiver.Active(ctx)
 		there := slices.ContainsFunc(list.Nodes, func(n nodelist.Node) bool { return n.PeerID == l.join.PeerID })
 		switch {
@@ -195,7 +196,7 @@ func (l *link) await(ctx context.Context, on bool) error {
 		select {
 		case <-ctx.Done():
 			return errors.Join(context.Cause(ctx), err)
-		case <-time.After(listedPoll):
+		case <-time.After(poll):
 		}
 	}
 }

@@ -159,6 +159,32 @@ func TestNextLead(t *testing.T) {
 
 // Tokens expire one later than the other, within what an archiver takes, also
 // when the archiver's clock is set back.
+// When an archiver comes back, its nodes do not all arrive at once, nor late.
+func TestNodesReturnSpreadOut(t *testing.T) {
+	const nodes, instant = 2000, 100 * time.Millisecond
+	for _, down := range []time.Duration{0, time.Second, 10 * time.Second, 5 * time.Minute} {
+		t.Run(down.String(), func(t *testing.T) {
+			arrivals := map[time.Duration]int{}
+			for range nodes {
+				wait := roles.Waits()
+				at := wait()
+				for at < down {
+					at += wait()
+				}
+				if late := at - down; late > 5*time.Second {
+					t.Fatalf("a node arrives %v after the archiver", late)
+				}
+				arrivals[at/instant]++
+			}
+			for at, n := range arrivals {
+				if n > nodes*15/100 {
+					t.Errorf("%d of %d nodes arrive within %v of %v", n, nodes, instant, at*instant)
+				}
+			}
+		})
+	}
+}
+
 func TestTokensFollowTheArchiversClock(t *testing.T) {
 	key, err := signing.NewNodeKey()
 	if err != nil {
