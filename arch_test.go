@@ -19,7 +19,7 @@ const module = "github.com/liberdus/liberdus"
 var arrows = map[string]string{
 	".":                  "roles internal/config internal/signing internal/telemetry",
 	"roles":              "internal/clientip signaling rtc nodelist internal/api internal/certs internal/config internal/ledger internal/rpc internal/signing",
-	"rtc":                "signaling",
+	"rtc":                "signaling internal/binarypack",
 	"signaling":          "internal/clientip",
 	"nodelist":           "internal/clientip internal/signing",
 	"internal/api":       "internal/ledger internal/rpc internal/signing",
@@ -34,6 +34,7 @@ var arrows = map[string]string{
 	"bench":              "",
 	// For tests alone, and with nothing of ours: it must not share the server's mistakes.
 	"signaling/conformance": "",
+	"internal/binarypack":   "",
 	"internal/testca":       "", // for tests alone
 }
 

@@ -230,6 +230,7 @@ func (d *dialler) dial(ctx context.Context, t rtc.Target) (*conversation, error)
 	d.c.Progress("waiting for an answer of " + t.PeerID)
 	conv := &conversation{Client: rpc.NewClient(s, d.sig.ID()), session: s, peerID: t.PeerID}
 	conv.TooLarge = func(err error) bool { return errors.Is(err, rtc.ErrTooLarge) }
+	conv.Malformed = func(err error) bool { return errors.Is(err, rtc.ErrMalformed) }
 	d.work.Go(func() { conv.Run() }) // its end shows in the requests
 	conv.close = d.close
 	return conv, nil

@@ -217,6 +217,7 @@ func (n *Consensor) unreachable() error {
 func (n *Consensor) serveSession(ctx context.Context, s *rtc.Session) {
 	cfg := rpc.DefaultServerConfig(n.PeerID())
 	cfg.TooLarge = func(err error) bool { return errors.Is(err, rtc.ErrTooLarge) }
+	cfg.Malformed = func(err error) bool { return errors.Is(err, rtc.ErrMalformed) }
 	err := rpc.Serve(ctx, s, cfg, n.handler(s), n.log)
 	if errors.Is(err, rtc.ErrStopped) {
 		flush, cancel := context.WithTimeout(ctx, time.Second)

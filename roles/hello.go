@@ -38,7 +38,7 @@ func (n *Consensor) hello(s *rtc.Session, r rpc.Request) rpc.Response {
 		"peerId":      n.PeerID(),
 		"publicKey":   n.key.Public(),
 		"networkId":   n.ledger.NetworkID(),
-		"caps":        []any{},
+		"caps":        caps(),
 		"time":        time.Now().UnixMilli(),
 		"nonce":       nonce,
 		"fingerprint": s.Fingerprint(),
@@ -68,4 +68,12 @@ func helloNonce(body []byte) (string, error) {
 		return "", wanted
 	}
 	return nonce, nil
+}
+
+// caps returns what our sessions announce, as a signed object holds it.
+func caps() (list []any) {
+	for _, c := range rtc.Caps() {
+		list = append(list, c)
+	}
+	return list
 }

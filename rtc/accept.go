@@ -19,7 +19,7 @@ func (p *Peer) accept(key connKey, offer signal) {
 		return
 	}
 	c := newConn(p, key)
-	c.offer = offer
+	c.offer, c.serial = offer, serialisations[offer.serialization]
 	if err := p.add(c); err != nil {
 		c.cancel(err) // it will not run
 		p.counts.decline(err)
@@ -77,8 +77,8 @@ func (p *Peer) acceptable(offer signal) error {
 	switch {
 	case p.cfg.Serve == nil:
 		return decline(DeclineNobody, "this peer accepts nobody")
-	case offer.dialect == DialectPeerJS && offer.serialization != serialJSON && offer.serialization != serialRaw:
-		return decline(DeclineForm, "serialization %q: this node speaks %q and %q", clip(offer.serialization), serialJSON, serialRaw)
+	case serialisations[offer.serialization] == "":
+		return decline(DeclineForm, "serialization %q: this node speaks %s, %s and %s", clip(offer.serialization), serialBinary, serialJSON, serialRaw)
 	}
 	return nil
 }
@@ -131,7 +131,7 @@ func (c *conn) answerOffer(deadline <-chan time.Time) error {
 	if err != nil {
 		return err
 	}
-	s := signal{dialect: c.key.dialect, connID: c.key.id, kind: kindAnswer, sdp: text}
+	s := signal{dialect: c.key.dialect, connID: c.key.id, kind: kindAnswer, sdp: text, caps: Caps()}
 	if err := c.sign(&s); err != nil {
 		return err
 	}

@@ -49,6 +49,9 @@ type Config struct {
 	// SendTimeout is how long a message may wait for a peer that does not
 	// read before its session is closed.
 	SendTimeout time.Duration
+	// ReassemblyTimeout is how long a message that comes in pieces may take to
+	// become complete.
+	ReassemblyTimeout time.Duration
 
 	MaxHandshakes      int // offers being answered at once; one more ends the oldest
 	MaxSessions        int // connections in all
@@ -62,7 +65,7 @@ type Config struct {
 	OffersPerSecond float64
 	OffersAtOnce    int
 
-	MaxMessage  int // bytes of a received message; advertised in the SDP
+	MaxMessage  int // bytes of a message, however many frames it takes; advertised in the SDP
 	MaxBuffered int // bytes waiting in a session for its peer to read
 
 	// Loopback offers 127.0.0.1 as a candidate, for networks on one machine.
@@ -90,6 +93,7 @@ func DefaultConfig() Config {
 		GatherWait:            200 * time.Millisecond,
 		Silence:               12 * time.Second,
 		SendTimeout:           10 * time.Second,
+		ReassemblyTimeout:     30 * time.Second,
 		MaxHandshakes:         128,
 		MaxSessions:           4096,
 		MaxSessionsPerPeer:    8,
@@ -108,7 +112,7 @@ func (c Config) Validate() error {
 	for _, d := range []struct {
 		name string
 		v    time.Duration
-	}{{"handshake timeout", c.HandshakeTimeout}, {"silence", c.Silence}, {"send timeout", c.SendTimeout}} {
+	}{{"handshake timeout", c.HandshakeTimeout}, {"silence", c.Silence}, {"send timeout", c.SendTimeout}, {"reassembly timeout", c.ReassemblyTimeout}} {
 		if d.v < 100*time.Millisecond {
 			errs = append(errs, fmt.Errorf("%s: %v is under 100ms", d.name, d.v))
 		}

@@ -37,6 +37,7 @@ type conn struct {
 	log    *slog.Logger
 	target Target // of a dial
 	offer  signal // of an accept
+	serial serialisation
 	dials  bool
 	ctx    context.Context // ends with the connection; its cause says why
 	cancel context.CancelCauseFunc
@@ -134,6 +135,9 @@ func (c *conn) run() {
 	c.p.counts.ended[endOf(context.Cause(c.ctx))].Add(1)
 	if c.pc != nil {
 		c.closePion()
+	}
+	if c.session != nil {
+		c.session.dropDeadline()
 	}
 }
 

@@ -36,7 +36,7 @@ func (p *Peer) Dial(ctx context.Context, target Target) (*Session, error) {
 	id := make([]byte, 16) // fresh, so that an old identity is of no use
 	rand.Read(id)
 	c := newConn(p, connKey{target.Server, target.PeerID, DialectSimplePeer, hex.EncodeToString(id)})
-	c.target, c.dials = target, true
+	c.target, c.dials, c.serial = target, true, serialRaw
 	if err := p.add(c); err != nil {
 		err = c.fail(err)
 		c.cancel(err) // it will not run
@@ -79,7 +79,7 @@ func (c *conn) sendOffer(deadline <-chan time.Time) error {
 		return err
 	}
 	return c.p.send(c.ctx, c.key, signal{
-		dialect: c.key.dialect, connID: c.key.id, kind: kindOffer, sdp: text,
+		dialect: c.key.dialect, connID: c.key.id, kind: kindOffer, sdp: text, caps: Caps(),
 	})
 }
 

@@ -23,6 +23,7 @@ var (
 	ErrTimeout    = errors.New("not connected in time")
 	ErrIdentity   = errors.New("identity not proven")
 	ErrTooLarge   = errors.New("message too large")
+	ErrMalformed  = errors.New("message not readable")
 	ErrSlowPeer   = errors.New("the peer does not read what is sent to it")
 	ErrClosed     = errors.New("connection closed")
 	ErrStopped    = errors.New("reading was stopped") // by [Peer.Shutdown]

@@ -148,8 +148,11 @@ func start(t *testing.T, h *hub, id string, change func(*rtc.Config)) *node {
 func echo(ctx context.Context, s *rtc.Session) {
 	for {
 		msg, err := s.Recv()
-		if errors.Is(err, rtc.ErrTooLarge) {
+		switch {
+		case errors.Is(err, rtc.ErrTooLarge):
 			msg, err = []byte("too large"), nil
+		case errors.Is(err, rtc.ErrMalformed):
+			msg, err = []byte("malformed"), nil
 		}
 		if err != nil || s.Send(ctx, msg) != nil {
 			return

@@ -177,24 +177,6 @@ func TestPeerJSFrames(t *testing.T) {
 	}
 }
 
-// PeerJS announces a close after flushing by a message of its own.
-func TestPeerJSCloseMessage(t *testing.T) {
-	h := newHub()
-	n, _ := startEcho(t, h, nil)
-	p, ok := dialPeerJS(t, h, n, "dc_1", map[string]any{"serialization": "json"})
-	if !ok {
-		t.Fatal("no connection")
-	}
-	if err := p.dc.Send([]byte(`{"__peerData":{"type":"close"}}`)); err != nil {
-		t.Fatal(err)
-	}
-	select {
-	case <-p.closed:
-	case <-time.After(5 * time.Second):
-		t.Error("the node did not close")
-	}
-}
-
 // A second OFFER with the same connection id replaces the first connection.
 func TestPeerJSOfferAgainStartsAnew(t *testing.T) {
 	h := newHub()
@@ -224,7 +206,6 @@ func TestOffersThatAreDeclined(t *testing.T) {
 		offer map[string]any
 	}{
 		{"media", map[string]any{"type": "media"}},
-		{"binary", map[string]any{"serialization": "binary"}},
 		{"MsgPack", map[string]any{"serialization": "MsgPack"}},
 		{"no serialization", nil},
 		{"no description", map[string]any{"serialization": "json", "sdp": map[string]any{"type": "offer", "sdp": "v=0\r\n"}}},

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"unicode"
@@ -20,7 +21,8 @@ var errDescription = errors.New("unusable description")
 // facts are what we read from a remote description before pion sees it.
 type facts struct {
 	fingerprint string // "sha-256 AB:CD:…", the only distinct one
-	maxMessage  int    // bytes the peer takes in one message
+	maxFrame    int    // bytes of the largest frame that the peer takes and pion sends
+	maxMessage  int    // bytes that the peer takes, however they travel
 	candidates  int
 }
 
@@ -34,7 +36,7 @@ func notLineText(r rune) bool { return r != '\n' && r != '\t' && unicode.IsContr
 // that no role uses, and a second fingerprint could be one the identity does
 // not name.
 func inspect(text string) (facts, error) {
-	f := facts{maxMessage: peerMaxMessage}
+	f := facts{maxFrame: peerMaxMessage, maxMessage: peerMaxMessage}
 	media := 0
 	// Pion ends a line at a carriage return too. What it could read as another
 	// line than we do is refused.
@@ -67,7 +69,10 @@ func inspect(text string) (facts, error) {
 			if err != nil {
 				return f, fmt.Errorf("%w: max-message-size %q", errDescription, clip(value))
 			}
-			f.maxMessage = clampMessage(n)
+			f.maxFrame, f.maxMessage = sctpMaxMessage, math.MaxInt32
+			if n != 0 { // "any size", RFC 8841
+				f.maxFrame, f.maxMessage = int(min(n, sctpMaxMessage)), int(min(n, math.MaxInt32))
+			}
 		}
 	}
 	switch {
@@ -77,15 +82,6 @@ func inspect(text string) (facts, error) {
 		return f, fmt.Errorf("%w: no DTLS fingerprint", errDescription)
 	}
 	return f, nil
-}
-
-// clampMessage turns an advertised maximum into one that pion can send; 0
-// means "any size" (RFC 8841).
-func clampMessage(n uint64) int {
-	if n == 0 || n > sctpMaxMessage {
-		return sctpMaxMessage
-	}
-	return int(n)
 }
 
 // normalFingerprint returns value as "sha-256 AB:CD:…".

@@ -1,18 +1,19 @@
 package rtc
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/netip"
 	"os"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/pion/datachannel"
+
+	"github.com/liberdus/liberdus/internal/binarypack"
 )
 
 // sctpMaxMessage is the largest message that pion v3 sends: its association
@@ -31,21 +32,27 @@ const receiveBuffer = 1 << 20
 // several goroutines; Recv from one.
 type Session struct {
 	// Fixed after newSession.
-	c       *conn
-	dc      *datachannel.DataChannel
-	maxSend int
-	caps    []string
-	room    chan struct{} // gets a token when the peer has read enough
+	c        *conn
+	dc       *datachannel.DataChannel
+	maxSend  int // bytes of a message
+	maxFrame int // bytes that need not be cut
+	caps     []string
+	room     chan struct{} // gets a token when the peer has read enough
 
 	stopped    atomic.Bool // Recv is to return ErrStopped
 	closing    atomic.Bool // Recv is to return why the session ended
 	textFrames atomic.Bool // else binary
 	mirrored   atomic.Bool // the frame type follows the peer's first message
 
-	turn chan struct{} // holds a token while a message is on its way in
+	turn chan struct{} // holds a token while a frame is on its way in
+
+	large chan struct{} // holds a token while a message is sent in pieces
+	sent  uint64        // messages sent in pieces; guarded by large
 
 	// Owned by Recv.
 	buf []byte
+	in  *incoming
+	due time.Time // when an incomplete message is given up; zero if there is none
 }
 
 func newSession(c *conn, raw datachannel.ReadWriteCloser) (*Session, error) {
@@ -53,11 +60,18 @@ func newSession(c *conn, raw datachannel.ReadWriteCloser) (*Session, error) {
 	if !ok {
 		return nil, fmt.Errorf("data channel is a %T", raw)
 	}
-	s := &Session{c: c, dc: dc, maxSend: c.remote.maxMessage, caps: c.caps, room: make(chan struct{}, 1), turn: make(chan struct{}, 1), buf: make([]byte, min(readBuffer, c.p.cfg.MaxMessage))}
+	s := &Session{
+		c: c, dc: dc, caps: c.caps,
+		room: make(chan struct{}, 1), turn: make(chan struct{}, 1), large: make(chan struct{}, 1),
+		buf: make([]byte, readBuffer),
+	}
 	if !c.dials {
 		s.caps = c.offer.caps
 	}
-	s.textFrames.Store(!s.json() || c.offer.legacyJSON)
+	chunks := c.serial != serialBinary && slices.Contains(s.caps, capChunk)
+	s.maxFrame, s.maxSend = c.remote.sizes(c.serial, chunks, c.p.cfg.MaxMessage)
+	s.in = newIncoming(c.serial, chunks, c.p.cfg.MaxMessage, c.p.cfg.ReassemblyTimeout)
+	s.textFrames.Store(c.serial == serialRaw || c.serial == serialJSON && c.offer.legacyJSON)
 	dc.SetBufferedAmountLowThreshold(uint64(c.p.cfg.MaxBuffered / 2))
 	dc.OnBufferedAmountLow(func() {
 		select {
@@ -66,12 +80,6 @@ func newSession(c *conn, raw datachannel.ReadWriteCloser) (*Session, error) {
 		}
 	})
 	return s, nil
-}
-
-// json says whether the channel carries PeerJS's json serialisation, whose
-// frame type depends on the version at the other end.
-func (s *Session) json() bool {
-	return s.c.key.dialect == DialectPeerJS && s.c.offer.serialization == serialJSON
 }
 
 // PeerID returns the signalling id of the peer, as the server vouches for it.
@@ -119,44 +127,112 @@ func (s *Session) Close() {
 	<-s.c.done
 }
 
-// Recv returns the next message; the caller owns it. A message over the
-// configured maximum is dropped and reported as [ErrTooLarge], after which Recv
-// may be called again. Any other error means that the session has ended.
+// Recv returns the next message; the caller owns it. One over the configured
+// maximum is dropped and reported as [ErrTooLarge], one that cannot be read, or
+// does not become complete, as [ErrMalformed]; after both Recv may be called
+// again. Any other error means that the session has ended.
 func (s *Session) Recv() ([]byte, error) {
 	for {
+		frame, text, err := s.read()
+		if err != nil {
+			return nil, err
+		}
+		if frame == nil { // time has passed
+			if err := s.in.pieces.expire(time.Now()); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if s.c.serial == serialJSON && s.mirrored.CompareAndSwap(false, true) {
+			s.textFrames.Store(text)
+		}
+		msg, err := s.in.take(frame, text, time.Now())
+		s.release()
+		if errors.Is(err, errPeerCloses) {
+			s.c.cancel(ErrClosed)
+			return nil, ErrClosed
+		}
+		if msg != nil || err != nil {
+			return msg, err
+		}
+	}
+}
+
+// read returns the next frame, which is good until release; nil if it is time
+// to give up an incomplete message.
+func (s *Session) read() (frame []byte, text bool, err error) {
+	for {
+		if err := s.setDue(); err != nil {
+			return nil, false, err
+		}
 		// Pion hands out what has arrived before it looks at deadlines and ends.
 		switch {
 		case s.closing.Load(), s.c.p.ctx.Err() != nil:
 			s.c.cancel(ErrClosed)
-			return nil, s.Err()
+			return nil, false, s.Err()
 		case s.stopped.Load():
-			return nil, ErrStopped
+			return nil, false, ErrStopped
 		}
 		n, text, err := s.dc.ReadDataChannel(s.buf)
 		switch {
 		case errors.Is(err, io.ErrShortBuffer):
 			if err := s.grow(); err != nil {
-				return nil, err
+				return nil, false, err
 			}
 			continue
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			return nil, ErrStopped
+			return nil, false, s.clearDue()
 		case err != nil:
 			s.c.cancel(s.c.fail(closeCause(err)))
-			return nil, s.Err()
+			return nil, false, s.Err()
 		}
-		if s.json() && s.mirrored.CompareAndSwap(false, true) {
-			s.textFrames.Store(text)
-		}
-		msg := bytes.Clone(s.buf[:n])
-		if len(s.buf) > 16*readBuffer { // a large message is rare
-			s.buf = make([]byte, min(readBuffer, s.c.p.cfg.MaxMessage))
-		}
-		if s.json() && isPeerJSClose(msg) {
-			s.c.cancel(ErrClosed)
-			return nil, ErrClosed
-		}
-		return msg, nil
+		return s.buf[:n], text, nil
+	}
+}
+
+// setDue makes the next read end when an incomplete message is to be given up.
+// stopReading sets a deadline too, but first its mark: whoever sets one here
+// looks at that afterwards.
+func (s *Session) setDue() error {
+	if due := s.in.pieces.due(); !due.Equal(s.due) {
+		s.due = due
+		return s.setDeadline(due)
+	}
+	return nil
+}
+
+// clearDue lets the channel be read again after a deadline.
+func (s *Session) clearDue() error {
+	s.due = time.Time{}
+	if err := s.setDeadline(s.due); err != nil {
+		return err
+	}
+	if s.stopped.Load() {
+		return ErrStopped
+	}
+	return nil
+}
+
+// dropDeadline ends what pion runs for a deadline, once the channel is closed:
+// from then on it takes no other.
+func (s *Session) dropDeadline() {
+	if err := s.dc.SetReadDeadline(time.Time{}); err != nil {
+		s.c.log.Debug("read deadline", "err", err)
+	}
+}
+
+func (s *Session) setDeadline(t time.Time) error {
+	if err := s.dc.SetReadDeadline(t); err != nil {
+		s.c.cancel(s.c.fail(closeCause(err)))
+		return s.Err()
+	}
+	return nil
+}
+
+// release gives a large buffer back: a large frame is rare.
+func (s *Session) release() {
+	if len(s.buf) > chunkFrame {
+		s.buf = make([]byte, readBuffer)
 	}
 }
 
@@ -172,7 +248,7 @@ func (s *Session) stopReading() {
 // grow makes room for a message that did not fit, or drops it if it is over
 // the limit. Pion keeps such a message and does not tell its size.
 func (s *Session) grow() error {
-	limit := s.c.p.cfg.MaxMessage
+	limit := max(s.c.p.cfg.MaxMessage, chunkFrame)
 	if len(s.buf) < limit {
 		s.buf = make([]byte, min(4*len(s.buf), limit))
 		return nil
@@ -194,27 +270,55 @@ func closeCause(err error) error {
 	return fmt.Errorf("%w: %w", ErrClosed, err)
 }
 
-// isPeerJSClose recognises the message with which PeerJS closes after
-// flushing: {"__peerData":{"type":"close"}}.
-func isPeerJSClose(msg []byte) bool {
-	if len(msg) > 256 || !bytes.Contains(msg, []byte(`"__peerData"`)) {
-		return false
-	}
-	var m struct {
-		Data struct {
-			Type string `json:"type"`
-		} `json:"__peerData"`
-	}
-	return json.Unmarshal(msg, &m) == nil && m.Data.Type == "close"
-}
-
 // Send queues one message. It waits while the peer is slow to read; one that
 // reads nothing for SendTimeout loses its session. A message over
-// [Session.MaxSend] is refused with [ErrTooLarge] and the session lives on.
+// [Session.MaxSend] is refused with [ErrTooLarge], one that the channel's
+// serialisation cannot carry with [ErrMalformed], and the session lives on.
 func (s *Session) Send(ctx context.Context, msg []byte) error {
 	if len(msg) > s.maxSend {
 		return fmt.Errorf("%w: %d bytes, the peer takes %d", ErrTooLarge, len(msg), s.maxSend)
 	}
+	body, err := s.c.serial.pack(msg)
+	if err != nil {
+		return err
+	}
+	if len(body) > s.maxFrame {
+		return s.sendPieces(ctx, body)
+	}
+	return s.write(ctx, body, s.textFrames.Load())
+}
+
+// sendPieces sends what one frame does not hold. Other messages may come
+// between the pieces, but no other large one: the peer need not hold many.
+func (s *Session) sendPieces(ctx context.Context, body []byte) error {
+	select {
+	case s.large <- struct{}{}:
+		defer func() { <-s.large }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-s.c.ctx.Done():
+		return s.Err()
+	}
+	room, frameOf := chunkRoom, appendChunk
+	if s.c.serial == serialBinary {
+		room, frameOf = binarypack.ChunkSize, appendPeerJSChunk
+	}
+	s.sent++
+	p := piece{message: s.sent, total: uint64((len(body) + room - 1) / room)}
+	var frame []byte
+	for data := range slices.Chunk(body, room) {
+		p.data = data
+		frame = frameOf(frame[:0], p)
+		if err := s.write(ctx, frame, false); err != nil {
+			return err
+		}
+		p.index++
+	}
+	return nil
+}
+
+// write puts one frame into the channel, which copies it.
+func (s *Session) write(ctx context.Context, frame []byte, text bool) error {
 	select {
 	case s.turn <- struct{}{}:
 		defer func() { <-s.turn }()
@@ -226,7 +330,7 @@ func (s *Session) Send(ctx context.Context, msg []byte) error {
 	if err := s.waitBelow(ctx, uint64(s.c.p.cfg.MaxBuffered)); err != nil {
 		return err
 	}
-	if _, err := s.dc.WriteDataChannel(msg, s.textFrames.Load()); err != nil {
+	if _, err := s.dc.WriteDataChannel(frame, text); err != nil {
 		s.c.cancel(s.c.fail(closeCause(err)))
 		return s.Err()
 	}

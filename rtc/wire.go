@@ -18,13 +18,6 @@ const (
 	DialectPeerJS     Dialect = "peerjs"      // peerjs: {sdp | candidate, type, connectionId}
 )
 
-// Serialisations of a PeerJS connection that a Session can carry. A
-// simple-peerjs connection has none and is raw.
-const (
-	serialJSON = "json"
-	serialRaw  = "raw"
-)
-
 const (
 	maxConnectionID = 256       // bytes
 	maxSDP          = 32 << 10  // bytes; a data-only description is under 2 KiB
@@ -122,7 +115,7 @@ func decodeSignal(raw json.RawMessage) (signal, error) {
 }
 
 func decodeSimplePeer(p payload) (signal, error) {
-	s := signal{dialect: DialectSimplePeer, connID: p.ID, serialization: serialRaw}
+	s := signal{dialect: DialectSimplePeer, connID: p.ID, serialization: string(serialRaw)}
 	var sig struct {
 		Type      string          `json:"type"`
 		SDP       string          `json:"sdp"`

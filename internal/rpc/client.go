@@ -31,6 +31,9 @@ type Client struct {
 	// TooLarge tells the error of a message that was dropped for its size from
 	// the end of the stream; nil if the stream drops none. Set it before Run.
 	TooLarge func(error) bool
+	// Malformed tells the error of a message that could not be read; nil if the
+	// stream has none. Set it before Run.
+	Malformed func(error) bool
 
 	// Fixed.
 	stream Stream

@@ -18,8 +18,12 @@ type job struct {
 // job makes a job of what Recv returned.
 func (v *server) job(msg []byte, err error) *job {
 	j := &job{replied: make(chan struct{})}
-	if err != nil {
+	switch {
+	case err != nil && is(err, v.cfg.TooLarge):
 		j.fault = new(Fault(TooLarge, err.Error()))
+		return j
+	case err != nil:
+		j.fault = new(Fault(BadRequest, err.Error()))
 		return j
 	}
 	if j.request, err = decodeRequest(msg); err != nil {

@@ -19,9 +19,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 var (
 	errGone    = errors.New("the peer has gone")
 	errDropped = errors.New("message too large")
+	errGarbled = errors.New("message not readable")
 )
 
 func isDropped(err error) bool { return errors.Is(err, errDropped) }
+func isGarbled(err error) bool { return errors.Is(err, errGarbled) }
+
+// garbled is a message that the stream cannot read.
+const garbled = "\xff garbled"
 
 // A stream is one end of an in-memory connection.
 type stream struct {
@@ -79,6 +84,9 @@ func (s *stream) admit(msg []byte) ([]byte, error) {
 	if len(msg) > s.maxRecv {
 		return nil, errDropped
 	}
+	if string(msg) == garbled {
+		return nil, errGarbled
+	}
 	return msg, nil
 }
 
@@ -120,7 +128,7 @@ func discard() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, ni
 // config is what the tests serve with unless they say otherwise.
 func config() rpc.ServerConfig {
 	cfg := rpc.DefaultServerConfig("node")
-	cfg.TooLarge = isDropped
+	cfg.TooLarge, cfg.Malformed = isDropped, isGarbled
 	return cfg
 }
 
@@ -147,7 +155,7 @@ func start(t testing.TB, room int) (*rpc.Client, *stream) {
 	t.Helper()
 	node, end := pipe(room)
 	c := rpc.NewClient(end, "me")
-	c.TooLarge = isDropped
+	c.TooLarge, c.Malformed = isDropped, isGarbled
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		if err := c.Run(); !errors.Is(err, errGone) {

@@ -25,7 +25,7 @@ func (c *Client) Run() error {
 		switch {
 		case err == nil:
 			c.settle(msg)
-		case c.TooLarge != nil && c.TooLarge(err):
+		case is(err, c.TooLarge), is(err, c.Malformed):
 			c.dropped(err)
 		default:
 			c.end(err)
@@ -77,8 +77,8 @@ func (c *Client) take(id json.RawMessage, kind string) *call {
 	return p
 }
 
-// dropped fails the request whose reply was too large, if there is no doubt
-// which it was.
+// dropped fails the request whose reply was too large or could not be read, if
+// there is no doubt which it was.
 func (c *Client) dropped(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -11,8 +11,8 @@ import (
 )
 
 // A Stream moves messages; *rtc.Session is one. Send may be called from
-// several goroutines. Recv ends with an error when the stream does; a message
-// that was dropped for its size is an error that TooLarge recognises.
+// several goroutines. Recv ends with an error when the stream does; of one
+// message only are those that TooLarge and Malformed recognise: it was dropped.
 type Stream interface {
 	Send(ctx context.Context, msg []byte) error
 	Recv() ([]byte, error)
@@ -36,6 +36,9 @@ type ServerConfig struct {
 	// TooLarge tells the error of a message that was dropped for its size from
 	// the end of the stream; nil if the stream drops none.
 	TooLarge func(error) bool
+	// Malformed tells the error of a message that could not be read; nil if the
+	// stream has none.
+	Malformed func(error) bool
 }
 
 // DefaultServerConfig returns the limits documented in docs/protocol.md.
@@ -76,7 +79,7 @@ type server struct {
 func (v *server) read(ctx context.Context) error {
 	for {
 		msg, err := v.stream.Recv()
-		if err != nil && (v.cfg.TooLarge == nil || !v.cfg.TooLarge(err)) {
+		if err != nil && !is(err, v.cfg.TooLarge) && !is(err, v.cfg.Malformed) {
 			return err
 		}
 		j := v.job(msg, err)
@@ -92,6 +95,9 @@ func (v *server) read(ctx context.Context) error {
 		v.wg.Go(func() { v.serve(ctx, j) })
 	}
 }
+
+// is asks one of the two, if it is there.
+func is(err error, kind func(error) bool) bool { return kind != nil && kind(err) }
 
 // serveOrdered replies to the messages without an id one after the other,
 // faults included: their sender tells replies apart by nothing but their order.

@@ -96,7 +96,7 @@ func TestOrder(t *testing.T) {
 	})
 }
 
-// A message that was dropped for its size gets a fault, in its turn.
+// A message that was dropped, for its size or for its form, gets a fault, in its turn.
 func TestDroppedMessages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		node, client := pipe(4)
@@ -105,10 +105,12 @@ func TestDroppedMessages(t *testing.T) {
 		go func() { done <- rpc.Serve(t.Context(), node, config(), work, discard()) }()
 		client.send(t, `{"url":"x","body":20}`)
 		client.send(t, `{"url":"x","body":1`+strings.Repeat(" ", 100)+`}`)
+		client.send(t, garbled)
 		client.send(t, `{"url":"x","body":3}`)
 		for _, want := range []string{
 			`{"type":"x","method":"GET","status":200,"body":20,"sender":"node"}`,
 			`{"type":"error","status":413,"body":{"code":"too-large","error":"message too large"},"sender":"node"}`,
+			`{"type":"error","status":400,"body":{"code":"bad-request","error":"message not readable"},"sender":"node"}`,
 			`{"type":"x","method":"GET","status":200,"body":3,"sender":"node"}`,
 		} {
 			if got := client.recv(t); got != want {
