@@ -64,10 +64,15 @@ func queueStatements() []Statement {
 			},
 		},
 		{
-			Number: 62, Asked: "expire_timeout 1500; 200 with cleanup_out_msgs 100", Options: Options{ExpireTimeout: 1500 * time.Millisecond},
+			Number: 62, Asked: "expire_timeout 1500, with a second message after 1 s; 200 with cleanup_out_msgs 100", Options: Options{ExpireTimeout: 1500 * time.Millisecond},
 			Want: "after 1.5s to 2.6s · after 200ms to 400ms",
 			observe: func(c *check) string {
-				_, slow := c.reg("a").expiryOf("b")
+				a, start := c.reg("a"), time.Now()
+				a.send(message("OFFER", "b", "1"))
+				<-time.After(time.Second)
+				a.send(message("CANDIDATE", "b", "2")) // does not put it off
+				a.next()
+				slow := time.Since(start)
 				c.start(Options{ExpireTimeout: 200 * time.Millisecond, CleanupInterval: 100 * time.Millisecond})
 				_, quick := c.reg("a").expiryOf("b")
 				return join(c.during(slow, 1500*time.Millisecond, 2600*time.Millisecond), c.during(quick, 200*time.Millisecond, 400*time.Millisecond))
