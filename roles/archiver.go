@@ -32,6 +32,7 @@ type Archiver struct {
 	site   sitemap
 	peers  *signaling.Server
 	list   *nodelist.List
+	gate   *gate // of all listeners
 }
 
 // NewArchiver opens everything an archiver needs, the ports included. Close
@@ -45,6 +46,9 @@ func NewArchiver(cfg config.Archiver, log *slog.Logger) (_ *Archiver, err error)
 		return nil, &UsageError{Err: err}
 	}
 	a := &Archiver{cfg: cfg, log: log.With("role", "archiver"), site: sitemap{pcfg.Base()}}
+	if a.gate, err = gateOf(cfg); err != nil {
+		return nil, &UsageError{Err: err}
+	}
 	defer func() {
 		if err != nil {
 			a.Close()
@@ -149,12 +153,12 @@ func (a *Archiver) Run(ctx context.Context) error {
 		parts = append(parts, part{"certificate", a.certs.Run})
 	}
 	for i, l := range a.public {
-		parts = append(parts, serveHTTP("listener "+strconv.Itoa(i+1), a.secured(l), a.publicHandler(), a.log))
+		parts = append(parts, serveHTTP("listener "+strconv.Itoa(i+1), a.secured(l), a.publicHandler(), a.gate, a.log))
 		addrs = append(addrs, l.Addr().String())
 	}
 	ready := []any{"addr", strings.Join(addrs, ",")}
 	if a.nodes != nil {
-		parts = append(parts, serveHTTP("node listener", a.nodes, a.nodeHandler(), a.log))
+		parts = append(parts, serveHTTP("node listener", a.nodes, a.nodeHandler(), a.gate, a.log))
 		ready = append(ready, "nodeAddr", a.nodes.Addr().String())
 	}
 	a.warn()

@@ -2,10 +2,12 @@ package roles
 
 import (
 	"context"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/liberdus/liberdus/internal/clientip"
 	"github.com/liberdus/liberdus/internal/rpc"
 	"github.com/liberdus/liberdus/internal/signing"
 	"github.com/liberdus/liberdus/nodelist"
@@ -41,6 +43,32 @@ func NetworkID(d *Devnet) string { return d.ledger.NetworkID() }
 
 // Waits returns what one link waits between attempts, one after the other.
 func Waits() func() time.Duration { return new(link).wait }
+
+// A Gate is a gate of texts.
+type Gate struct{ g *gate }
+
+// NewGate returns a gate with networks that are spared and that are proxies.
+func NewGate(perAddress, total int, spared, proxies string) Gate {
+	nets := func(text string) clientip.Networks {
+		n, err := clientip.Parse([]string{text})
+		if err != nil {
+			panic(err)
+		}
+		return n
+	}
+	g := newGate(perAddress, nets(spared), nets(proxies))
+	g.total = total
+	return Gate{g}
+}
+
+// Enter is enter.
+func (g Gate) Enter(addr string) bool { return g.g.enter(netip.MustParseAddr(addr)) }
+
+// Leave is leave.
+func (g Gate) Leave(addr string) { g.g.leave(netip.MustParseAddr(addr)) }
+
+// Open returns how many addresses are counted.
+func (g Gate) Open() int { return len(g.g.open) }
 
 // PeerServer returns the peer server of a.
 func PeerServer(a *Archiver) *signaling.Server { return a.peers }

@@ -7,6 +7,19 @@ import (
 	"github.com/liberdus/liberdus/signaling"
 )
 
+// gateOf returns the gate of an archiver's listeners.
+func gateOf(cfg config.Archiver) (*gate, error) {
+	exempt, err := cfg.Exempt()
+	if err != nil {
+		return nil, err
+	}
+	proxies, err := cfg.Proxies()
+	if err != nil {
+		return nil, err
+	}
+	return newGate(cfg.SocketsPerAddress, exempt, proxies), nil
+}
+
 // limit puts into p what one address, and one connection, may do.
 func limit(p *signaling.Config, cfg config.Archiver) error {
 	proxies, err := cfg.Proxies()

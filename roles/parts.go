@@ -68,8 +68,9 @@ func listen(addr string) (net.Listener, error) {
 }
 
 // serveHTTP is the part that serves h on l. When ctx ends it refuses new
-// connections and finishes the requests in hand.
-func serveHTTP(name string, l net.Listener, h http.Handler, log *slog.Logger) part {
+// connections and finishes the requests in hand. A gate, if there is one, says
+// how many connections there may be.
+func serveHTTP(name string, l net.Listener, h http.Handler, g *gate, log *slog.Logger) part {
 	return part{name, func(ctx context.Context) error {
 		srv := &http.Server{
 			Handler:           h,
@@ -79,6 +80,9 @@ func serveHTTP(name string, l net.Listener, h http.Handler, log *slog.Logger) pa
 			IdleTimeout:       2 * time.Minute,
 			MaxHeaderBytes:    16 << 10,
 			ErrorLog:          slog.NewLogLogger(log.With("part", name).Handler(), slog.LevelDebug),
+		}
+		if g != nil {
+			srv.ConnState = g.watch
 		}
 		served := make(chan error, 1)
 		go func() { served <- srv.Serve(l) }() // waited for below

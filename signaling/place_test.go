@@ -401,6 +401,22 @@ func TestIDGrace(t *testing.T) {
 	}
 }
 
+// Who came back within its grace may leave for good after all.
+func TestGraceEndsWithTheReturn(t *testing.T) {
+	inBubble(t, func(c *signaling.Config) { c.IDGrace = time.Minute }, func(t *testing.T, n *pipeNet) {
+		n.listen(t, "a", "t", here, true).conn.NetConn().Close()
+		synctest.Wait()
+		back := n.listen(t, "a", "t", here, true)
+		back.expect(openFrame)
+		_ = back.conn.WriteControl(websocket.CloseMessage, nil, time.Now().Add(time.Second))
+		synctest.Wait()
+		n.listen(t, "a", "other", here, true).expect(openFrame)
+		if got := n.Stats().Held; got != 0 {
+			t.Errorf("%d ids are kept, want 0", got)
+		}
+	})
+}
+
 func TestStoppedWhileUpgrading(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := startPipeNet(t, signaling.Hooks{}, nil)
