@@ -6,7 +6,7 @@ BIN := bin/liberdus
 # How long `make fuzz` gives each target.
 FUZZTIME ?= 20s
 
-.PHONY: help build demo test race fuzz e2e bench bench-go lint setup
+.PHONY: help build demo test race fuzz e2e bench bench-go soak lint setup
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,12 @@ bench: setup build ## side by side with what it is compared with; BENCH="-run re
 
 bench-go: ## the benchmarks of single packages
 	$(GO) test -run '^$$' -bench . -count 3 ./internal/... ./rtc ./signaling ./nodelist
+
+# How many connects `make soak` breaks off.
+CHURNS ?= 10000
+
+soak: ## break off CHURNS (10000) connects at random moments; fail if anything stays
+	$(GO) test -count=1 -timeout 2h -v -run '^TestChurn$$' ./rtc -args -churns $(CHURNS)
 
 lint: ## vet, staticcheck, gofumpt, go mod tidy
 	$(GO) vet ./...

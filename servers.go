@@ -72,7 +72,7 @@ func consensorCommand() *cli.Command {
 			"ledger in its data folder: a transaction that was accepted is on disk.\n\n" +
 			"liberdus consensor --archiver http://127.0.0.1:6080\n" +
 			"liberdus consensor --archiver http://archiver.example.org:6080#KEY --external 203.0.113.7:9001",
-		Flags: with("info",
+		Flags: append(with("info",
 			texts("archiver", "`URL` or URL#PUBLICKEY of an archiver to join, repeatable", ""),
 			text("listen", "`ADDR` of the HTTP server", ":9001"),
 			text("external", "`HOST:PORT` at which it is reached from outside", "that of listen"),
@@ -85,7 +85,7 @@ func consensorCommand() *cli.Command {
 			text("data", "`DIR` of the ledger and the key", "liberdus-data/consensor"),
 			text("key", "key `FILE` of the node, or a Shardus node's secrets.json", "consensor-key.json in data"),
 			text("network-id", "id that a new ledger is created with, 64 `HEX` digits", "random"),
-		),
+		), serviceFlags()...),
 		Action: func(c *cli.Context) (err error) {
 			f, log, err := load(c)
 			if err != nil {

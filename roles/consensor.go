@@ -38,6 +38,7 @@ type Consensor struct {
 	http   net.Listener
 	api    *api.API
 	ports  *rtc.Ports
+	limits *rpc.Limits
 	peer   *rtc.Peer
 	links  []*link
 	host   string
@@ -84,6 +85,9 @@ func NewConsensor(cfg config.Consensor, shared *ledger.Ledger, log *slog.Logger)
 	if n.ports, err = n.openPorts(); err != nil {
 		return nil, err
 	}
+	if n.limits, err = newLimits(cfg); err != nil {
+		return nil, err
+	}
 	if n.peer, err = n.newPeer(); err != nil {
 		return nil, err
 	}
@@ -117,6 +121,9 @@ func (n *Consensor) newPeer() (*rtc.Peer, error) {
 	cfg.Signer = identitySigner{key: n.key, networkID: n.ledger.NetworkID()}
 	cfg.Ports = n.ports
 	cfg.Serve = n.serveSession
+	if err := limitSessions(&cfg, n.cfg); err != nil {
+		return nil, err
+	}
 	return rtc.New(cfg, n.log)
 }
 
@@ -216,6 +223,7 @@ func (n *Consensor) unreachable() error {
 // what is in hand is answered first.
 func (n *Consensor) serveSession(ctx context.Context, s *rtc.Session) {
 	cfg := rpc.DefaultServerConfig(n.PeerID())
+	cfg.InFlight, cfg.Limits, cfg.Exempt = n.cfg.RequestsInFlight, n.limits, s.Exempt()
 	cfg.TooLarge = func(err error) bool { return errors.Is(err, rtc.ErrTooLarge) }
 	cfg.Malformed = func(err error) bool { return errors.Is(err, rtc.ErrMalformed) }
 	err := rpc.Serve(ctx, s, cfg, n.handler(s), n.log)

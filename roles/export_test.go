@@ -91,3 +91,6 @@ var PeerConfig = peerConfig
 
 // NodeAddr returns the address of a's listener for nodes.
 func NodeAddr(a *Archiver) string { return a.nodes.Addr().String() }
+
+// Online is closed when n has joined its first archiver.
+func Online(n *Consensor) <-chan struct{} { return n.online }

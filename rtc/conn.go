@@ -316,16 +316,25 @@ func (c *conn) stateChanged(s webrtc.ICEConnectionState) error {
 
 // located counts an accepted connection under the address ICE has found.
 func (c *conn) located() error {
-	if addr := c.remoteAddr().Addr(); addr.IsValid() && !c.dials {
+	if addr := limitAddr(c.pair()); addr.IsValid() && !c.dials {
 		return c.p.count(c, addr)
 	}
 	return nil
 }
 
+// pair returns the addresses that ICE uses now, or nil.
+func (c *conn) pair() *webrtc.ICECandidatePair {
+	pair, err := c.pc.SCTP().Transport().ICETransport().GetSelectedCandidatePair()
+	if err != nil {
+		return nil
+	}
+	return pair
+}
+
 // remoteAddr returns the address of the peer that ICE uses now.
 func (c *conn) remoteAddr() netip.AddrPort {
-	pair, err := c.pc.SCTP().Transport().ICETransport().GetSelectedCandidatePair()
-	if err != nil || pair == nil {
+	pair := c.pair()
+	if pair == nil {
 		return netip.AddrPort{}
 	}
 	addr, err := netip.ParseAddr(pair.Remote.Address)

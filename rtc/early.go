@@ -20,9 +20,7 @@ const (
 func (e earlyCandidates) put(key connKey, c candidate, now time.Time) {
 	entry := e[key]
 	if entry == nil {
-		if len(e) >= earlyKeys {
-			e.sweep(now)
-		}
+		e.sweep(now)
 		if len(e) >= earlyKeys || e.of(key) >= earlyPeer {
 			return
 		}

@@ -119,13 +119,18 @@ type node struct {
 // start runs a Peer under id until the test ends.
 func start(t *testing.T, h *hub, id string, change func(*rtc.Config)) *node {
 	t.Helper()
+	return startLogging(t, h, id, change, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo})))
+}
+
+func startLogging(t *testing.T, h *hub, id string, change func(*rtc.Config), log *slog.Logger) *node {
+	t.Helper()
 	cfg := rtc.DefaultConfig()
 	cfg.Loopback = true
 	cfg.Verifier = verifier{}
 	if change != nil {
 		change(&cfg)
 	}
-	p, err := rtc.New(cfg, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo})))
+	p, err := rtc.New(cfg, log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/pion/webrtc/v3"
 	"golang.org/x/time/rate"
 )
 
@@ -33,6 +34,7 @@ type gate struct {
 	perSecond rate.Limit
 	burst     int
 	buckets   map[connPeer]*rate.Limiter
+	next      int           // buckets at which to look for those that can be forgotten
 	overflow  *rate.Limiter // shared by the ids for which there is no room
 }
 
@@ -51,8 +53,9 @@ func newGate(perSecond float64, burst int) *gate {
 func (g *gate) pass(who connPeer, now time.Time) bool {
 	b := g.buckets[who]
 	if b == nil {
-		if len(g.buckets) >= maxBuckets {
+		if len(g.buckets) >= g.next {
 			g.sweep(now)
+			g.next = min(maxBuckets, max(64, 2*len(g.buckets)))
 		}
 		if len(g.buckets) >= maxBuckets {
 			return g.overflow.AllowN(now, 1)
@@ -99,6 +102,26 @@ func (p *Peer) uncount(c *conn) {
 		delete(p.perAddress, c.group)
 	}
 	c.group = netip.Prefix{}
+}
+
+// thisMachine stands for every address of a peer on this very machine.
+var thisMachine = netip.MustParseAddr("127.0.0.1")
+
+// limitAddr returns the address under which the limits count the peer. A peer
+// that uses our own address, or comes in over loopback, is on this machine.
+func limitAddr(pair *webrtc.ICECandidatePair) netip.Addr {
+	if pair == nil {
+		return netip.Addr{}
+	}
+	local, err := netip.ParseAddr(pair.Local.Address)
+	if err == nil && (local.IsLoopback() || pair.Local.Address == pair.Remote.Address) {
+		return thisMachine
+	}
+	remote, err := netip.ParseAddr(pair.Remote.Address)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return remote
 }
 
 // exempt says whether limits by address spare addr.

@@ -102,6 +102,12 @@ func (s *Session) RemoteFingerprint() string { return s.c.remote.fingerprint }
 // RemoteAddr returns the address the peer is reached at now, or the zero value.
 func (s *Session) RemoteAddr() netip.AddrPort { return s.c.remoteAddr() }
 
+// Exempt says whether limits by address spare the peer.
+func (s *Session) Exempt() bool {
+	addr := limitAddr(s.c.pair())
+	return addr.IsValid() && s.c.p.exempt(addr)
+}
+
 // Caps returns what the peer announced. The caller must not change it.
 func (s *Session) Caps() []string { return s.caps }
 

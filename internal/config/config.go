@@ -70,6 +70,17 @@ type Consensor struct {
 	TCPExternal []string `toml:"tcp_external"` // empty: the IPs of udp_external
 	Interface   []string `toml:"interface"`    // empty: all
 	Family      string   `toml:"family"`       // empty: both
+
+	// What clients may do; see docs/protocol.md.
+	LimitExempt           []string `toml:"limit_exempt"`
+	MaxSessions           int      `toml:"max_sessions"`
+	MaxSessionsPerPeer    int      `toml:"max_sessions_per_peer"`
+	MaxSessionsPerAddress int      `toml:"max_sessions_per_address"`
+	MaxHandshakes         int      `toml:"max_handshakes"`
+	RequestsInFlight      int      `toml:"requests_in_flight"`        // of one session
+	RequestsPerSecond     int      `toml:"requests_per_second"`       // of one session; twice as many at once
+	TotalRequestsPerSec   int      `toml:"total_requests_per_second"` // of all sessions
+	RequestMemory         int      `toml:"request_memory"`            // MiB of requests in hand, of all sessions
 }
 
 // A Client is the table [client].
@@ -123,6 +134,10 @@ func Default() File {
 			Listen:      PortConsensor,
 			Data:        "liberdus-data/consensor",
 			UDPExternal: []string{}, TCPExternal: []string{}, Interface: []string{},
+
+			LimitExempt: loopback(),
+			MaxSessions: 4096, MaxSessionsPerPeer: 8, MaxSessionsPerAddress: 256, MaxHandshakes: 128,
+			RequestsInFlight: 64, RequestsPerSecond: 2000, TotalRequestsPerSec: 20_000, RequestMemory: 64,
 		},
 		Client: Client{
 			Timeout: 20 * time.Second,
@@ -183,6 +198,7 @@ func (n Consensor) Validate() error {
 	if n.NetworkID != "" {
 		c.add("network-id", hex64(n.NetworkID))
 	}
+	n.validateLimits(&c)
 	return c.err()
 }
 

@@ -1,6 +1,8 @@
 package rpc
 
 import (
+	"cmp"
+	"context"
 	"sync"
 	"time"
 )
@@ -9,31 +11,45 @@ import (
 type job struct {
 	request  Request
 	deadline time.Time
-	fault    *Response // the answer, where it is known without the handler
+	fault    *Response     // the answer, where it is known without the handler
+	delay    time.Duration // before it is handled, to keep a pace
+	weight   int64         // of the message among those in hand
 
 	once    sync.Once
 	replied chan struct{} // closed when the reply is sent
 }
 
-// job makes a job of what Recv returned.
-func (v *server) job(msg []byte, err error) *job {
+// job makes a job of what Recv returned, and charges it.
+func (v *server) job(ctx context.Context, msg []byte, err error) *job {
+	now := time.Now()
 	j := &job{replied: make(chan struct{})}
+	var busy *Response
+	if j.delay, busy = v.meter.pace(now); busy == nil {
+		j.weight, busy = v.meter.hold(ctx, len(msg))
+	}
 	switch {
 	case err != nil && is(err, v.cfg.TooLarge):
-		j.fault = new(Fault(TooLarge, err.Error()))
+		v.meter.note(true)
+		j.fault = cmp.Or(busy, new(Fault(TooLarge, err.Error())))
 		return j
 	case err != nil:
-		j.fault = new(Fault(BadRequest, err.Error()))
+		v.meter.note(false)
+		j.fault = cmp.Or(busy, new(Fault(BadRequest, err.Error())))
 		return j
 	}
 	if j.request, err = decodeRequest(msg); err != nil {
-		j.fault = new(Fault(BadRequest, err.Error()))
+		v.meter.note(false)
+		j.fault = cmp.Or(busy, new(Fault(BadRequest, err.Error())))
 		return j
 	}
+	j.fault = busy
 	limit := v.cfg.Timeout
 	if j.request.Timeout > 0 {
 		limit = min(limit, j.request.Timeout)
 	}
-	j.deadline = time.Now().Add(limit)
+	j.deadline = now.Add(limit)
+	if j.fault == nil && j.delay > limit {
+		j.fault = new(FaultAfter("too many requests a second to answer this one in its time", j.delay))
+	}
 	return j
 }

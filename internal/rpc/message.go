@@ -15,6 +15,7 @@ package rpc
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -79,6 +80,14 @@ func Fault(code Code, text string) Response {
 		body = []byte(`{}`)
 	}
 	return Response{Status: statusOf[code], Body: body}
+}
+
+// FaultAfter returns the fault Busy with the time after which the peer may try
+// again: "retryAfter", in milliseconds.
+func FaultAfter(text string, d time.Duration) Response {
+	r := Fault(Busy, text)
+	r.Body = fmt.Appendf(r.Body[:len(r.Body)-1], `,"retryAfter":%d}`, max(1, d.Milliseconds()))
+	return r
 }
 
 // JSON returns a response with status 200.

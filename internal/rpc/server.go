@@ -33,6 +33,10 @@ type ServerConfig struct {
 	// Timeout is the deadline of a request that sets none; a longer one is cut.
 	// It counts from the arrival of the request.
 	Timeout time.Duration
+	// Limits are what this stream may ask, beside the others that share them;
+	// nil limits nothing. Exempt spares it the paces, its own and that of all.
+	Limits *Limits
+	Exempt bool
 	// TooLarge tells the error of a message that was dropped for its size from
 	// the end of the stream; nil if the stream drops none.
 	TooLarge func(error) bool
@@ -53,6 +57,7 @@ func Serve(ctx context.Context, s Stream, cfg ServerConfig, h Handler, log *slog
 	cfg.InFlight = max(1, cfg.InFlight)
 	v := &server{
 		stream: s, cfg: cfg, handle: h, log: log,
+		meter:   newMeter(cfg.Limits, cfg.Exempt),
 		slots:   make(chan struct{}, cfg.InFlight),
 		ordered: make(chan *job, cfg.InFlight),
 	}
@@ -68,6 +73,7 @@ type server struct {
 	stream Stream
 	cfg    ServerConfig
 	handle Handler
+	meter  meter
 	log    *slog.Logger
 
 	slots   chan struct{} // holds a token for each job in hand
@@ -82,10 +88,11 @@ func (v *server) read(ctx context.Context) error {
 		if err != nil && !is(err, v.cfg.TooLarge) && !is(err, v.cfg.Malformed) {
 			return err
 		}
-		j := v.job(msg, err)
+		j := v.job(ctx, msg, err)
 		select {
 		case v.slots <- struct{}{}:
 		case <-ctx.Done():
+			v.meter.release(j.weight)
 			return context.Cause(ctx)
 		}
 		if j.request.ID == nil {
@@ -111,7 +118,10 @@ func (v *server) serveOrdered(ctx context.Context) {
 // serve handles one job. It replies at the deadline if the handler does not,
 // and frees the slot when the handler has returned and the reply is sent.
 func (v *server) serve(ctx context.Context, j *job) {
-	defer func() { <-v.slots }()
+	defer func() { v.meter.release(j.weight); <-v.slots }()
+	if j.delay > 0 {
+		pause(ctx, j.delay)
+	}
 	if j.fault != nil {
 		v.settle(ctx, j, *j.fault)
 		return
@@ -132,6 +142,16 @@ func (v *server) serve(ctx context.Context, j *job) {
 		v.wg.Done()
 	}
 	v.settle(ctx, j, resp)
+}
+
+// pause waits for d, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
 }
 
 // overdue is the answer to a request whose context has ended.

@@ -1,0 +1,18 @@
+package main
+
+import "github.com/urfave/cli/v2"
+
+// serviceFlags are what clients may do on a consensor.
+func serviceFlags() []cli.Flag {
+	return []cli.Flag{
+		texts("limit-exempt", "`NETWORK` whose clients the paces and the limits per address spare, repeatable", "loopback"),
+		number("max-sessions", "sessions `N` at once, those being opened included", "4096"),
+		number("max-sessions-per-peer", "of one peer id, `N`", "8"),
+		number("max-sessions-per-address", "of one address, `N`", "256"),
+		number("max-handshakes", "sessions being opened at once, `N`", "128"),
+		number("requests-in-flight", "requests of one session handled at once, `N`", "64"),
+		number("requests-per-second", "of one session, `N`", "2000"),
+		number("total-requests-per-second", "of all sessions, `N`", "20000"),
+		number("request-memory", "`MIB` of the requests in hand", "64"),
+	}
+}
