@@ -90,7 +90,7 @@ func TestCannotBeDone(t *testing.T) {
 			demands{1, "archiver", []string{archiver.url()}},
 		},
 	} {
-		t.Run(test.name, func(t *testing.T) { test.want.check((&site{t, s.home}).run(test.args...)) })
+		t.Run(test.name, func(t *testing.T) { test.want.check((&site{t: t, home: s.home, env: s.env}).run(test.args...)) })
 	}
 }
 
@@ -154,7 +154,7 @@ func TestUsage(t *testing.T) {
 		{"unknown key scheme", "", []string{"client", "keygen", "--scheme", "rot13"}, []string{"rot13"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			r := (&site{t, s.home}).pipe(test.stdin, test.args...)
+			r := (&site{t: t, home: s.home, env: s.env}).pipe(test.stdin, test.args...)
 			demands{2, "", test.says}.check(r)
 			if r.stderr == "" {
 				r.fatalf("stderr is empty, want a reason")
@@ -185,7 +185,7 @@ func TestRefused(t *testing.T) {
 	network := d.network(t)
 
 	t.Run("wrong signature", func(t *testing.T) {
-		s := &site{t, s.home}
+		s := &site{t: t, home: s.home, env: s.env}
 		text, _, err := newWallet(t, network).register("forger")
 		if err != nil {
 			t.Fatal(err)
@@ -198,7 +198,7 @@ func TestRefused(t *testing.T) {
 		}
 	})
 	t.Run("another network", func(t *testing.T) {
-		s := &site{t, s.home}
+		s := &site{t: t, home: s.home, env: s.env}
 		text, _, err := newWallet(t, strings.Repeat("1", 64)).register("stranger")
 		if err != nil {
 			t.Fatal(err)
@@ -209,7 +209,7 @@ func TestRefused(t *testing.T) {
 		}
 	})
 	t.Run("accepted, then failed when applied", func(t *testing.T) {
-		s := &site{t, s.home}
+		s := &site{t: t, home: s.home, env: s.env}
 		w := newWallet(t, network)
 		w.settle(t, d, "twice")
 		text, _, err := w.register("twiceagain")
@@ -222,7 +222,7 @@ func TestRefused(t *testing.T) {
 		}
 	})
 	t.Run("no such account", func(t *testing.T) {
-		s := &site{t, s.home}
+		s := &site{t: t, home: s.home, env: s.env}
 		id := strings.Repeat("9", 64)
 		r := s.run("client", "account", "--archiver", archiver.url(), id).exits(4)
 		doc := r.json()
@@ -250,7 +250,7 @@ func TestBusyPort(t *testing.T) {
 		{"consensor", "--archiver", archiver.url(), "--listen", busy},
 	} {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
-			s := &site{t, s.home}
+			s := &site{t: t, home: s.home, env: s.env}
 			demands{1, "", []string{busy}}.check(s.run(append(args, "--data", s.dir(fmt.Sprint("data", i)))...))
 		})
 	}

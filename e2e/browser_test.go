@@ -22,6 +22,12 @@ type outcome struct {
 
 // pages serves pages/ and the stock libraries from node_modules.
 func pages(t *testing.T) *httptest.Server {
+	server := httptest.NewServer(pagesHandler())
+	t.Cleanup(server.Close)
+	return server
+}
+
+func pagesHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /", http.FileServer(http.Dir("pages")))
 	for path, file := range map[string]string{
@@ -30,15 +36,13 @@ func pages(t *testing.T) *httptest.Server {
 	} {
 		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, file) })
 	}
-	server := httptest.NewServer(mux)
-	t.Cleanup(server.Close)
-	return server
+	return mux
 }
 
 // browse starts a browser with an empty profile and returns a context for its tabs.
-func browse(t *testing.T) context.Context {
+func browse(t *testing.T, more ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
-	ctx, cancel := chromedp.NewExecAllocator(context.Background(),
+	ctx, cancel := chromedp.NewExecAllocator(context.Background(), append([]chromedp.ExecAllocatorOption{
 		chromedp.ExecPath(tools.browser),
 		chromedp.Flag("headless", true),
 		chromedp.Flag("no-sandbox", true), // tests often run as root
@@ -56,7 +60,7 @@ func browse(t *testing.T) context.Context {
 		chromedp.Flag("allow-loopback-in-peer-connection", true),
 		chromedp.Flag("disable-dev-shm-usage", true), // containers have a small /dev/shm
 		chromedp.WSURLReadTimeout(time.Minute),
-	)
+	}, more...)...)
 	t.Cleanup(cancel)
 	tab, cancel := chromedp.NewContext(ctx)
 	t.Cleanup(func() {

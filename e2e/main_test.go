@@ -23,6 +23,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/liberdus/liberdus/internal/testacme"
 )
 
 // A toolbox holds the paths of what the tests start. It is filled in TestMain and fixed afterwards.
@@ -30,6 +32,7 @@ type toolbox struct {
 	liberdus string // the binary under test, built with the race detector
 	browser  string // Chromium or Chrome
 	library  string // simple-peerjs as one script for a browser
+	certutil string // of NSS, whose database is where Chromium looks for authorities
 }
 
 var tools toolbox
@@ -53,7 +56,7 @@ func suite(m *testing.M) int {
 	if code != 0 {
 		return code
 	}
-	if err := goleak.Find(); err != nil {
+	if err := goleak.Find(testacme.Leaks()...); err != nil {
 		fmt.Fprintln(os.Stderr, "e2e: the tests left goroutines behind:", err)
 		return 1
 	}
@@ -72,6 +75,9 @@ func prepare(dir string) (toolbox, error) {
 	var err error
 	if box.browser, err = findBrowser(); err != nil {
 		return box, err
+	}
+	if box.certutil, err = exec.LookPath("certutil"); err != nil {
+		return box, errors.New("no certutil found: apt-get install libnss3-tools")
 	}
 	if err := command(ctx, "..", "go", "build", "-race", "-o", box.liberdus, "."); err != nil {
 		return box, fmt.Errorf("build the binary (the race detector needs a C compiler: apt-get install gcc libc6-dev): %w", err)

@@ -38,7 +38,7 @@ func TestSeedClient(t *testing.T) {
 			if test.ping != "" {
 				args = append(args, "--pingInterval", test.ping)
 			}
-			script := (&site{t, s.home}).node("seed-client.js", args...)
+			script := (&site{t: t, home: s.home, env: s.env}).node("seed-client.js", args...)
 			if code, ok := script.exit(30 * time.Second); !ok || code != 0 {
 				t.Fatalf("seed-client.js: exit %d (ended: %v), want 0", code, ok)
 			}
@@ -97,7 +97,7 @@ func TestSeedConsensor(t *testing.T) {
 	peerID := consensor.event(t, "open").text("peerId")
 
 	t.Run("account", func(t *testing.T) {
-		r := (&site{t, s.home}).run("client", "account", "--archiver", archiver.url(), "--peer", peerID, "abc123").exits(0)
+		r := (&site{t: t, home: s.home, env: s.env}).run("client", "account", "--archiver", archiver.url(), "--peer", peerID, "abc123").exits(0)
 		doc := r.json()
 		if got := r.object(doc, "account"); got.text("id") != "abc123" {
 			r.fatalf("account = %v, want {id: abc123}", got)
@@ -110,7 +110,7 @@ func TestSeedConsensor(t *testing.T) {
 		}
 	})
 	t.Run("it proves nothing", func(t *testing.T) {
-		r := (&site{t, s.home}).run("client", "account", "--archiver", archiver.url(), "--peer", peerID, "abc123").exits(0)
+		r := (&site{t: t, home: s.home, env: s.env}).run("client", "account", "--archiver", archiver.url(), "--peer", peerID, "abc123").exits(0)
 		if !strings.Contains(r.stderr, peerID) {
 			r.fatalf("stderr does not warn that %s is unproven", peerID)
 		}
@@ -120,7 +120,7 @@ func TestSeedConsensor(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := (&site{t, s.home}).pipe(text, "client", "inject", "--archiver", archiver.url(), "--peer", peerID, "-").exits(1)
+		r := (&site{t: t, home: s.home, env: s.env}).pipe(text, "client", "inject", "--archiver", archiver.url(), "--peer", peerID, "-").exits(1)
 		if doc := r.json(); !strings.Contains(doc.text("error"), "sent, not acknowledged") || doc.text("hop") != "node" {
 			r.fatalf("want error \"sent, not acknowledged\" at hop node")
 		}

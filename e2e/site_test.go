@@ -17,6 +17,7 @@ import (
 type site struct {
 	t    *testing.T
 	home string
+	env  []string // of every process, beside what confine gives them
 }
 
 func newSite(t *testing.T) *site { return &site{t: t, home: t.TempDir()} }
@@ -44,6 +45,7 @@ func (s *site) liberdus(ctx context.Context, args ...string) *exec.Cmd {
 func (s *site) confine(cmd *exec.Cmd) {
 	cmd.Dir = s.home
 	cmd.Env = []string{"HOME=" + s.home, "PATH=" + os.Getenv("PATH"), "TMPDIR=" + s.t.TempDir()}
+	cmd.Env = append(cmd.Env, s.env...)
 }
 
 // A role is a running archiver or consensor, with what its log line "ready" says.

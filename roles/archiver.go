@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/liberdus/liberdus/internal/certs"
 	"github.com/liberdus/liberdus/internal/config"
 	"github.com/liberdus/liberdus/internal/signing"
 	"github.com/liberdus/liberdus/nodelist"
@@ -28,7 +27,8 @@ type Archiver struct {
 	key    *signing.NodeKey
 	public []net.Listener
 	nodes  net.Listener // nil: no listener for nodes
-	certs  *certs.Files // nil: the public listeners speak plain HTTP
+	http01 net.Listener // for an ACME server; nil: none
+	certs  certificates // nil: the public listeners speak plain HTTP
 	site   sitemap
 	peers  *signaling.Server
 	list   *nodelist.List
@@ -60,9 +60,6 @@ func NewArchiver(cfg config.Archiver, log *slog.Logger) (_ *Archiver, err error)
 	if a.key, err = a.data.nodeKey("", "archiver"); err != nil {
 		return nil, err
 	}
-	if a.certs, err = openCerts(cfg, a.log); err != nil {
-		return nil, err
-	}
 	for _, addr := range cfg.PublicAddrs() {
 		l, err := listen(addr)
 		if err != nil {
@@ -74,6 +71,9 @@ func NewArchiver(cfg config.Archiver, log *slog.Logger) (_ *Archiver, err error)
 		if a.nodes, err = listen(addr); err != nil {
 			return nil, err
 		}
+	}
+	if err = a.secure(); err != nil {
+		return nil, err
 	}
 	if a.peers, err = signaling.NewServer(pcfg, a.hooks(), a.log); err != nil {
 		return nil, err
@@ -152,6 +152,9 @@ func (a *Archiver) Run(ctx context.Context) error {
 	if a.certs != nil {
 		parts = append(parts, part{"certificate", a.certs.Run})
 	}
+	if a.http01 != nil {
+		parts = append(parts, serveHTTP("acme listener", a.http01, a.http01Handler(), a.gate, a.log))
+	}
 	for i, l := range a.public {
 		parts = append(parts, serveHTTP("listener "+strconv.Itoa(i+1), a.secured(l), a.publicHandler(), a.gate, a.log))
 		addrs = append(addrs, l.Addr().String())
@@ -160,6 +163,9 @@ func (a *Archiver) Run(ctx context.Context) error {
 	if a.nodes != nil {
 		parts = append(parts, serveHTTP("node listener", a.nodes, a.nodeHandler(), a.gate, a.log))
 		ready = append(ready, "nodeAddr", a.nodes.Addr().String())
+	}
+	if a.http01 != nil {
+		ready = append(ready, "acmeAddr", a.http01.Addr().String())
 	}
 	a.warn()
 	a.log.Info("ready", append(ready, "publicKey", a.key.Public(), "url", a.URL())...)
@@ -172,6 +178,9 @@ func (a *Archiver) Close() {
 	closeAll(a.public)
 	if a.nodes != nil {
 		a.nodes.Close()
+	}
+	if a.http01 != nil {
+		a.http01.Close()
 	}
 }
 

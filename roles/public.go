@@ -1,15 +1,12 @@
 package roles
 
 import (
-	"log/slog"
 	"net"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/liberdus/liberdus/internal/certs"
-	"github.com/liberdus/liberdus/internal/config"
 	"github.com/liberdus/liberdus/nodelist"
 	"github.com/liberdus/liberdus/signaling"
 )
@@ -23,32 +20,6 @@ var badPorts = []int{
 func safePort(l net.Listener) bool {
 	_, port := hostPort(l)
 	return !slices.Contains(badPorts, port)
-}
-
-// tlsAdvice is told to whoever speaks plain HTTP to a listener with TLS.
-const tlsAdvice = `This port speaks TLS: use https:// and wss://.
-PeerJS needs the option secure: true, liberdus commands --archiver https://HOST:PORT.
-`
-
-// openCerts reads the certificate of the public listeners, if they are to have
-// one.
-func openCerts(cfg config.Archiver, log *slog.Logger) (*certs.Files, error) {
-	if cfg.TLSCert == "" {
-		return nil, nil
-	}
-	files, err := certs.OpenFiles(cfg.TLSCert, cfg.TLSKey, log)
-	if err != nil {
-		return nil, &UsageError{err}
-	}
-	return files, nil
-}
-
-// secured returns l as it is served: with TLS if there is a certificate.
-func (a *Archiver) secured(l net.Listener) net.Listener {
-	if a.certs == nil {
-		return l
-	}
-	return certs.NewListener(l, a.certs.TLS(), tlsAdvice)
 }
 
 // best is the listener that clients are told of: the first whose port browsers
@@ -88,11 +59,20 @@ func (a *Archiver) rtc(peers signaling.Config) (nodelist.RTC, error) {
 // URL returns an address of the archiver that a browser may use, if it has one.
 func (a *Archiver) URL() string {
 	host, port := hostPort(a.best())
-	u := url.URL{Scheme: "http", Host: net.JoinHostPort(reachable(host), strconv.Itoa(port))}
-	if a.certs != nil {
-		u.Scheme = "https"
+	if host = reachable(host); a.certs != nil {
+		host = a.certs.Host(host)
+		return "https://" + net.JoinHostPort(host, strconv.Itoa(port))
 	}
-	return u.String()
+	return "http://" + net.JoinHostPort(host, strconv.Itoa(port))
+}
+
+// publicURL is what clients are told: where a terminator stands in front, its
+// URL. It has no slash at the end.
+func (a *Archiver) publicURL() string {
+	if a.cfg.PublicURL != "" {
+		return strings.TrimRight(a.cfg.PublicURL, "/")
+	}
+	return a.URL()
 }
 
 // warn says before the start what will not work or is not safe.
@@ -113,6 +93,6 @@ func (a *Archiver) warn() {
 	}
 	if a.certs == nil && !strings.HasPrefix(a.cfg.PublicURL, "https:") {
 		a.log.Warn("https pages cannot use this archiver: browsers block plain http and ws there (mixed content)", "addr", addr,
-			"remedy", "--tls-cert FILE --tls-key FILE; or --public-url https://HOST where a TLS terminator stands in front")
+			"remedy", "--acme HOST; or --tls-cert FILE --tls-key FILE; or --public-url https://HOST where a TLS terminator stands in front")
 	}
 }

@@ -8,7 +8,7 @@ const SimplePeerJs = require('simple-peerjs')
 
 // manager connects to the signalling server at host and port.
 // Without pingInterval the library sends heartbeats as fast as timers run: hundreds a second.
-function manager ({ host, port, id, pingInterval }) {
+function manager ({ host, port, secure, id, pingInterval }) {
   return new SimplePeerJs({
     fetch,
     WebSocket,
@@ -16,7 +16,7 @@ function manager ({ host, port, id, pingInterval }) {
     key: 'liberdus',
     host,
     port: Number(port),
-    secure: false,
+    secure: secure === 'true',
     path: '/liberdus-peer',
     ...(id && { id }),
     ...(pingInterval && { pingInterval: Number(pingInterval) })

@@ -1,6 +1,6 @@
 // A web client that injects a transaction and asks for an account.
 //
-//   node seed-client.js --host H --port P --peer PEERID --tx JSON --account ID [--pingInterval MS]
+//   node seed-client.js --host H --port P --peer PEERID --tx JSON --account ID [--secure true] [--pingInterval MS]
 //
 // It sends both requests at once and without ids, and ends with code 0 when a reply of type
 // "account" has come. Every message is printed as {"event":"message","message":{…}}.

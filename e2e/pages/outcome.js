@@ -1,6 +1,6 @@
 // What both pages share: their parameters and how they tell the test what happened.
 //
-// Parameters (query string): host, port, path, key, peer (whom to call), serialization (peerjs
+// Parameters (query string): host, port, secure (true or absent), path, key, peer (whom to call), serialization (peerjs
 // page only: json or raw), tx (JSON text), account (id to ask for).
 //
 // Outcome: window.result = {ok, error, ourId, messages, faults} and document.title "done" or "failed".

@@ -63,6 +63,24 @@ func (f *Files) TLS() *tls.Config {
 	}
 }
 
+// Host returns the name under which a client may come: own if the certificate
+// is good for it, or else what the certificate names first.
+func (f *Files) Host(own string) string {
+	leaf := f.current.Load().Leaf
+	if leaf.VerifyHostname(own) == nil {
+		return own
+	}
+	for _, name := range leaf.DNSNames {
+		if !strings.HasPrefix(name, "*") {
+			return name
+		}
+	}
+	if len(leaf.IPAddresses) > 0 {
+		return leaf.IPAddresses[0].String()
+	}
+	return own
+}
+
 // Run looks at the files until ctx ends and takes what is new in them. It
 // reads rather than trusts their times, so that links which are pointed
 // elsewhere count as well.

@@ -49,7 +49,7 @@ func newStore(t *testing.T) *store {
 	return &store{t: t, cert: filepath.Join(dir, "cert.pem"), key: filepath.Join(dir, "key.pem")}
 }
 
-func (s *store) logger() *slog.Logger { return slog.New(slog.NewTextHandler(&s.log, nil)) }
+func (s *store) logger() *slog.Logger { return logger(&s.log) }
 
 func (s *store) write(path string, text []byte) {
 	s.t.Helper()

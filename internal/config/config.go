@@ -25,10 +25,16 @@ type Archiver struct {
 	NodeListen string   `toml:"node_listen"` // empty: no listener for nodes
 	Data       string   `toml:"data"`
 	PublicURL  string   `toml:"public_url"`
-	TLSCert    string   `toml:"tls_cert"` // empty: plain HTTP
-	TLSKey     string   `toml:"tls_key"`
 	NetworkID  string   `toml:"network_id"`
 	AllowNode  []string `toml:"allow_node"`
+
+	// TLS on Listen: neither, files, or ACME.
+	TLSCert        string   `toml:"tls_cert"`
+	TLSKey         string   `toml:"tls_key"`
+	ACME           []string `toml:"acme"` // host names and addresses
+	ACMECA         string   `toml:"acme_ca"`
+	ACMECARoot     string   `toml:"acme_ca_root"`
+	ACMEHTTPListen string   `toml:"acme_http_listen"` // empty: no HTTP-01
 
 	// The PeerJS server, in the words of the peerjs command.
 	Host            string   `toml:"host"` // of listeners that name none
@@ -107,6 +113,7 @@ const (
 	PortArchiverBrowser = ":6080"
 	PortNodes           = ":4000"
 	PortConsensor       = ":9001"
+	PortACME            = ":80" // where an ACME server looks for HTTP-01
 )
 
 // Default returns the settings in force where nothing else is said.
@@ -116,6 +123,7 @@ func Default() File {
 			Listen:            []string{PortArchiver, PortArchiverBrowser},
 			NodeListen:        PortNodes,
 			Data:              "liberdus-data/archiver",
+			ACMEHTTPListen:    PortACME,
 			Path:              "/liberdus-peer",
 			Key:               "liberdus",
 			ConcurrentLimit:   5000,
@@ -163,9 +171,7 @@ func (a Archiver) Validate() error {
 	if a.PublicURL != "" {
 		c.add("public-url", publicURL(a.PublicURL))
 	}
-	if (a.TLSCert == "") != (a.TLSKey == "") {
-		c.add("tls-cert", errors.New("and --tls-key go together: give the PEM files of both"))
-	}
+	a.validateTLS(&c)
 	if a.NetworkID != "" {
 		c.add("network-id", hex64(a.NetworkID))
 	}

@@ -42,6 +42,7 @@ func TestExampleIsComplete(t *testing.T) {
 	want.Consensor.Archiver = []string{"http://127.0.0.1:6080"}
 	want.Client.Archiver = []string{"http://127.0.0.1:6080"}
 	want.Archiver.AllowNode, want.Archiver.CORS = []string{}, []string{}
+	want.Archiver.ACME = []string{}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("config.example.toml gives\n%+v, the defaults are\n%+v", got, want)
 	}
@@ -146,6 +147,19 @@ func TestValidateReportsEveryMistake(t *testing.T) {
 				AllowNode: []string{"zz"}, LimitExempt: []string{"ten"}, TrustedProxy: []string{"eleven"}, IDGrace: 5, SocketsPerAddress: -2, ConcurrentLimit: -1,
 			}.Validate(),
 			want: []string{`"nowhere"`, `":99999"`, `"x:y"`, "--data", "--public-url", "--network-id", "--allow-node", "--limit-exempt", "--trusted-proxy", "--id-grace", "--sockets-per-address", "--connect-rate", "--message-rate", "--concurrent-limit"},
+		},
+		{
+			name: "archiver with half a certificate, and odd hosts",
+			err: config.Archiver{
+				Listen: []string{":0"}, Data: "d", TLSCert: "c.pem", ACME: []string{"https://a.example", "*.a.example", "localhost", "a.example:443"},
+				ACMECA: "ftp://ca", ACMEHTTPListen: "x",
+			}.Validate(),
+			want: []string{"--tls-key", "--acme: cannot be given together", `"https://a.example"`, `"*.a.example"`, `"localhost"`, `"a.example:443"`, "--acme-ca", "--acme-http-listen"},
+		},
+		{
+			name: "an authority for nothing",
+			err:  config.Archiver{Listen: []string{":0"}, Data: "d", ACMECA: "https://ca.example"}.Validate(),
+			want: []string{"--acme HOST"},
 		},
 		{name: "archiver without an address", err: config.Archiver{Data: "d"}.Validate(), want: []string{"--listen"}},
 		{
