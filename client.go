@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -38,6 +39,7 @@ func askFlags(flags ...cli.Flag) []cli.Flag {
 func dialFlags(flags ...cli.Flag) []cli.Flag {
 	return with("warn", askFlags(append(flags,
 		text("peer", "peer `ID` to talk to", "an active node of the list"),
+		text("dialect", "`NAME` of what the peer of --peer understands: "+strings.Join(config.Dialects, ", "), "auto"),
 		toggle("require-identity", "refuse a peer that cannot prove a key"))...)...)
 }
 

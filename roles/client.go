@@ -159,12 +159,12 @@ func (c *Client) targets(ctx context.Context, a *nodelist.Client, at located, fo
 	server := a.Archiver().URL
 	switch id := c.cfg.Peer; {
 	case id != "" && nodelist.IsKey(id):
-		return []rtc.Target{{Server: server, PeerID: id, PublicKey: id, NetworkID: at.info.NetworkID}}, nil
+		return []rtc.Target{{Server: server, PeerID: id, PublicKey: id, NetworkID: at.info.NetworkID, Dialect: rtc.Dialect(c.cfg.Dialect)}}, nil
 	case id != "" && c.cfg.RequireIdentity:
 		return nil, &UsageError{fmt.Errorf("peer %q is not a key, so it cannot prove its identity, and --require-identity is set", id)}
 	case id != "":
 		c.log.Warn("this peer's identity is not proven: its id is not a key", "peer", id)
-		return []rtc.Target{{Server: server, PeerID: id}}, nil
+		return []rtc.Target{{Server: server, PeerID: id, Dialect: rtc.Dialect(c.cfg.Dialect)}}, nil
 	case foreign:
 		return nil, &hopError{hopArchiver, fmt.Errorf("%s is not an archiver and has no list of nodes: name one with --peer ID", server)}
 	}

@@ -104,6 +104,25 @@ func (p *Peer) serve(c *conn) {
 	p.log.Info("peer disconnected", "peer", clip(c.key.peer), "conn", clip(c.key.id), "cause", s.Err())
 }
 
+// renegotiate answers a further offer under the id of a connection, as
+// simple-peer sends it. One that cannot be answered changes nothing.
+func (c *conn) renegotiate(offer signal) error {
+	remote, err := inspect(offer.sdp)
+	switch {
+	case err != nil:
+	case remote.fingerprint != c.remote.fingerprint:
+		err = fmt.Errorf("%w: another DTLS fingerprint than before", errDescription)
+	case c.seen+remote.candidates > 2*maxCandidates: // it may bring some again
+		err = fmt.Errorf("%w: too many candidates", errDescription)
+	}
+	if err != nil {
+		c.log.Debug("renegotiation declined", "err", err)
+		return nil
+	}
+	c.offer = offer
+	return c.answerOffer(nil)
+}
+
 // answerOffer applies c.offer and sends the answer. It also serves the offers
 // with which simple-peer renegotiates; deadline is nil then.
 func (c *conn) answerOffer(deadline <-chan time.Time) error {
@@ -116,8 +135,6 @@ func (c *conn) answerOffer(deadline <-chan time.Time) error {
 			return err
 		}
 		c.pc.OnDataChannel(c.watch)
-	} else if remote.fingerprint != c.remote.fingerprint {
-		return fmt.Errorf("%w: another DTLS fingerprint than before", errDescription)
 	}
 	c.remote = remote
 	if err := c.setRemote(webrtc.SDPTypeOffer, c.offer.sdp); err != nil {

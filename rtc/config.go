@@ -49,6 +49,9 @@ type Config struct {
 	// SendTimeout is how long a message may wait for a peer that does not
 	// read before its session is closed.
 	SendTimeout time.Duration
+	// DialectWait is how long a dial in DialectAuto waits for an answer in one
+	// dialect before it offers in the other as well.
+	DialectWait time.Duration
 	// ReassemblyTimeout is how long a message that comes in pieces may take to
 	// become complete.
 	ReassemblyTimeout time.Duration
@@ -93,6 +96,7 @@ func DefaultConfig() Config {
 		GatherWait:            200 * time.Millisecond,
 		Silence:               12 * time.Second,
 		SendTimeout:           10 * time.Second,
+		DialectWait:           2 * time.Second,
 		ReassemblyTimeout:     30 * time.Second,
 		MaxHandshakes:         128,
 		MaxSessions:           4096,
@@ -112,7 +116,7 @@ func (c Config) Validate() error {
 	for _, d := range []struct {
 		name string
 		v    time.Duration
-	}{{"handshake timeout", c.HandshakeTimeout}, {"silence", c.Silence}, {"send timeout", c.SendTimeout}, {"reassembly timeout", c.ReassemblyTimeout}} {
+	}{{"handshake timeout", c.HandshakeTimeout}, {"silence", c.Silence}, {"send timeout", c.SendTimeout}, {"dialect wait", c.DialectWait}, {"reassembly timeout", c.ReassemblyTimeout}} {
 		if d.v < 100*time.Millisecond {
 			errs = append(errs, fmt.Errorf("%s: %v is under 100ms", d.name, d.v))
 		}

@@ -292,8 +292,7 @@ func (c *conn) handle(in inbound) error {
 	case in.signal.kind == kindAnswer && c.dials && !c.answered:
 		return c.applyAnswer(in.signal)
 	case in.signal.kind == kindOffer && !c.dials && c.pc.SignalingState() == webrtc.SignalingStateStable:
-		c.offer = in.signal // simple-peer renegotiates under the same id
-		return c.answerOffer(nil)
+		return c.renegotiate(in.signal)
 	}
 	return nil // a second answer, or an offer in the wrong state
 }

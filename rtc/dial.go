@@ -1,6 +1,7 @@
 package rtc
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -21,6 +22,9 @@ type Target struct {
 	PublicKey string
 	// NetworkID must be the one in the identity; empty takes any.
 	NetworkID string
+	// Dialect is that of the offer: DialectSimplePeer, as every node of ours
+	// understands, if it is empty.
+	Dialect Dialect
 	// Progress, if set, is told each hop as the connection reaches it, by the
 	// goroutine that owns the connection. It must not block.
 	Progress func(Hop)
@@ -33,31 +37,61 @@ func (p *Peer) Dial(ctx context.Context, target Target) (*Session, error) {
 	if target.PublicKey != "" && p.cfg.Verifier == nil {
 		return nil, errors.New("rtc: a key is demanded but there is no Verifier")
 	}
+	if target.Dialect == DialectAuto {
+		return p.dialAuto(ctx, target)
+	}
+	c, err := p.offer(target, cmp.Or(target.Dialect, DialectSimplePeer))
+	if err != nil {
+		return nil, err
+	}
+	return c.opened(ctx)
+}
+
+// offer begins a dial in a dialect.
+func (p *Peer) offer(target Target, dialect Dialect) (*conn, error) {
 	id := make([]byte, 16) // fresh, so that an old identity is of no use
 	rand.Read(id)
-	c := newConn(p, connKey{target.Server, target.PeerID, DialectSimplePeer, hex.EncodeToString(id)})
+	c := newConn(p, connKey{target.Server, target.PeerID, dialect, hex.EncodeToString(id)})
 	c.target, c.dials, c.serial = target, true, serialRaw
+	if dialect == DialectPeerJS {
+		c.serial = serialBinary // PeerJS's default, and the only one that carries messages of any size
+	}
 	if err := p.add(c); err != nil {
 		err = c.fail(err)
 		c.cancel(err) // it will not run
 		return nil, err
 	}
+	return c, nil
+}
+
+// opened waits for the channel of a dial.
+func (c *conn) opened(ctx context.Context) (*Session, error) {
 	select {
 	case s := <-c.ready:
 		return s, nil
 	case <-c.done:
-		select {
-		case s := <-c.ready: // open, and closed again before we looked
-			return s, nil
-		default:
-			return nil, context.Cause(c.ctx)
-		}
+		return c.outcome()
 	case <-ctx.Done():
-		err := c.fail(fmt.Errorf("%w: %w", ErrTimeout, context.Cause(ctx)))
-		c.cancel(err)
-		<-c.done
-		return nil, err
+		return nil, c.giveUp(fmt.Errorf("%w: %w", ErrTimeout, context.Cause(ctx)))
 	}
+}
+
+// outcome returns what a dial has come to that is done.
+func (c *conn) outcome() (*Session, error) {
+	select {
+	case s := <-c.ready: // open, and closed again before we looked
+		return s, nil
+	default:
+		return nil, context.Cause(c.ctx)
+	}
+}
+
+// giveUp ends a dial. When it returns nothing of it is left.
+func (c *conn) giveUp(why error) error {
+	err := c.fail(why)
+	c.cancel(err)
+	<-c.done
+	return err
 }
 
 // sendOffer starts a dial.
@@ -65,7 +99,11 @@ func (c *conn) sendOffer(deadline <-chan time.Time) error {
 	if err := c.open(); err != nil {
 		return err
 	}
-	dc, err := c.pc.CreateDataChannel("liberdus", nil) // ordered, reliable
+	label := "liberdus"
+	if c.key.dialect == DialectPeerJS {
+		label = c.key.id // as PeerJS itself has it
+	}
+	dc, err := c.pc.CreateDataChannel(label, nil) // ordered, reliable
 	if err != nil {
 		return fmt.Errorf("data channel: %w", err)
 	}
@@ -79,7 +117,7 @@ func (c *conn) sendOffer(deadline <-chan time.Time) error {
 		return err
 	}
 	return c.p.send(c.ctx, c.key, signal{
-		dialect: c.key.dialect, connID: c.key.id, kind: kindOffer, sdp: text, caps: Caps(),
+		dialect: c.key.dialect, connID: c.key.id, kind: kindOffer, sdp: text, caps: Caps(), serialization: string(c.serial),
 	})
 }
 

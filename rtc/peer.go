@@ -52,6 +52,7 @@ type Peer struct {
 	perAddress map[netip.Prefix]int
 	offers     *gate
 	early      earlyCandidates
+	dialects   dialectMemory
 	sigs       map[string]Signaller // by server, while there is a connection to it
 	cert       *webrtc.Certificate
 }

@@ -12,10 +12,12 @@ import (
 // into the payload of OFFER, ANSWER and CANDIDATE.
 type Dialect string
 
-// The two dialects in use. Neither of their own clients understands the other.
+// The two dialects in use. Neither of their own clients understands the other,
+// and no peer id tells which its holder speaks.
 const (
 	DialectSimplePeer Dialect = "simple-peer" // simple-peerjs: {id, signal}
 	DialectPeerJS     Dialect = "peerjs"      // peerjs: {sdp | candidate, type, connectionId}
+	DialectAuto       Dialect = "auto"        // of a [Target]: the first of the two that is answered
 )
 
 const (
@@ -236,6 +238,9 @@ func (s signal) peerJSPayload() map[string]any {
 		return p
 	}
 	p["sdp"] = description{Type: s.descriptionType(), SDP: s.sdp}
+	if s.kind == kindOffer { // PeerJS fails on an offer that names no serialisation
+		p["label"], p["reliable"], p["serialization"] = s.connID, true, s.serialization
+	}
 	s.addOurs(p)
 	return p
 }

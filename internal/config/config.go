@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -97,6 +98,7 @@ type Client struct {
 	Data            string        `toml:"data"` // keeps the archivers' keys
 	Timeout         time.Duration `toml:"timeout"`
 	RequireIdentity bool          `toml:"require_identity"`
+	Dialect         string        `toml:"dialect"`
 }
 
 // A File is a whole configuration file.
@@ -105,6 +107,12 @@ type File struct {
 	Consensor Consensor `toml:"consensor"`
 	Client    Client    `toml:"client"`
 }
+
+// DialectAuto finds out which of the other two a peer understands.
+const DialectAuto = "auto"
+
+// Dialects are the values of a client's dialect.
+var Dialects = []string{DialectAuto, "simple-peer", "peerjs"}
 
 // Default ports. Browsers refuse to connect to 6000, the port of the first
 // design; 6080 is beside it for them.
@@ -149,6 +157,7 @@ func Default() File {
 		},
 		Client: Client{
 			Timeout: 20 * time.Second,
+			Dialect: DialectAuto,
 		},
 	}
 }
@@ -234,6 +243,9 @@ func (cl Client) Validate() error {
 	var c checks
 	if cl.Timeout < 100*time.Millisecond { // the TOML integer 5 decodes as 5ns
 		c.add("timeout", fmt.Errorf(`%v is under 100ms (write "5s", with its unit)`, cl.Timeout))
+	}
+	if !slices.Contains(Dialects, cl.Dialect) {
+		c.add("dialect", fmt.Errorf("%q is none of %s", cl.Dialect, strings.Join(Dialects, ", ")))
 	}
 	return c.err()
 }

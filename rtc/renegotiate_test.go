@@ -1,0 +1,100 @@
+package rtc_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/liberdus/liberdus/rtc"
+	"github.com/liberdus/liberdus/signaling"
+)
+
+// A further offer that cannot be answered changes nothing.
+func TestRenegotiationThatIsDeclined(t *testing.T) {
+	media := "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:1\r\n"
+	for name, change := range map[string]func(string) string{
+		"media": func(sdp string) string { return sdp + media },
+		"another certificate": func(sdp string) string {
+			return strings.ReplaceAll(sdp, "a=fingerprint:sha-256 ", "a=fingerprint:sha-256 00:")[:len(sdp)]
+		},
+		"no description": func(string) string { return "v=0\r\n" },
+		"many candidates": func(sdp string) string {
+			return sdp + strings.Repeat("a=candidate:1 1 udp 1 127.0.0.1 9 typ host\r\n", 41)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHub()
+			n, _ := startEcho(t, h, nil)
+			c := start(t, h, "client", nil)
+			var first signaling.Message
+			h.tamper = func(m *signaling.Message) bool {
+				if m.Type == signaling.TypeOffer && first.Type == "" {
+					first = *m
+				}
+				return true
+			}
+			s, err := c.Dial(t.Context(), target(n))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var payload struct {
+				ID     string            `json:"id"`
+				Signal map[string]string `json:"signal"`
+			}
+			if err := json.Unmarshal(first.Payload, &payload); err != nil {
+				t.Fatal(err)
+			}
+			payload.Signal["sdp"] = change(payload.Signal["sdp"])
+			again := first
+			if again.Payload, err = json.Marshal(payload); err != nil {
+				t.Fatal(err)
+			}
+			rtc.Handle(n.Peer, again)
+			if got := roundTrip(t, s, "still here"); got != "still here" {
+				t.Errorf("echo = %q", got)
+			}
+			rtc.Handle(n.Peer, first) // one that can be answered still is
+			if got := roundTrip(t, s, "and again"); got != "and again" {
+				t.Errorf("echo = %q", got)
+			}
+		})
+	}
+}
+
+// What comes late for a connection that is closed is passed over.
+func TestLateSignals(t *testing.T) {
+	h := newHub()
+	n, _ := startEcho(t, h, nil)
+	c := start(t, h, "client", func(c *rtc.Config) { c.GatherWait = 0 }) // so that there are candidates
+	var sent []signaling.Message
+	h.tamper = func(m *signaling.Message) bool {
+		sent = append(sent, *m)
+		return true
+	}
+	s, err := c.Dial(t.Context(), target(n))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	h.mu.Lock()
+	late := append([]signaling.Message{}, sent...)
+	h.mu.Unlock()
+	for _, m := range late {
+		switch {
+		case m.Src == n.id:
+			rtc.Handle(c.Peer, m)
+		case m.Type != signaling.TypeOffer: // that would be a new connection
+			rtc.Handle(n.Peer, m)
+		}
+	}
+	if got := c.Connections(); got != 0 {
+		t.Errorf("%d connections are left at the dialler", got)
+	}
+	s, err = c.Dial(t.Context(), target(n))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := roundTrip(t, s, "hello"); got != "hello" {
+		t.Errorf("echo = %q", got)
+	}
+}
