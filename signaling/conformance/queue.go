@@ -7,7 +7,8 @@ import (
 
 func queueStatements() []Statement {
 	fast := Options{ExpireTimeout: 300 * time.Millisecond, CleanupInterval: 100 * time.Millisecond}
-	// flushed sends all types to an absent b, which then comes.
+	public := Options{AllowDiscovery: true}
+	// flushed sends all types to an absent b, which then comes, and once again.
 	flushed := func(stays bool) func(*check) string {
 		return func(c *check) string {
 			a := c.reg("a")
@@ -20,13 +21,18 @@ func queueStatements() []Statement {
 			}
 			b := c.ws(query(Key, "b", "t"))
 			b.id = "b"
-			return join(join(b.take(4)...), b.heard())
+			got := join(join(b.take(4)...), b.heard())
+			b.leave()
+			c.awaitPeers(map[bool]string{true: `["a"]`, false: `[]`}[stays])
+			b = c.ws(query(Key, "b", "t"))
+			b.id = "b"
+			return join(got, b.heard())
 		}
 	}
-	waiting := join(open, delivered("OFFER", "a", "b", `"OFFER"`), delivered("CANDIDATE", "a", "b", `"CANDIDATE"`), delivered("ANSWER", "a", "b", `"ANSWER"`), nothing)
+	waiting := join(open, delivered("OFFER", "a", "b", `"OFFER"`), delivered("CANDIDATE", "a", "b", `"CANDIDATE"`), delivered("ANSWER", "a", "b", `"ANSWER"`), nothing, open)
 	return []Statement{
-		{Number: 56, Asked: "OFFER, CANDIDATE, LEAVE, EXPIRE, ANSWER to b, who then comes", Want: waiting, observe: flushed(true)},
-		{Number: 57, Asked: "the same, and the sender has gone", Want: waiting, observe: flushed(false)},
+		{Number: 56, Asked: "OFFER, CANDIDATE, LEAVE, EXPIRE, ANSWER to b, who then comes, goes and comes again", Options: public, Want: waiting, observe: flushed(true)},
+		{Number: 57, Asked: "the same, and the sender has gone", Options: public, Want: waiting, observe: flushed(false)},
 		{
 			Number: 58, Asked: "OFFER to b, who never comes", Want: expire("b", "a") + " · after 5s to 6.1s · nothing",
 			observe: func(c *check) string {

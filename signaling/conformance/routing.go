@@ -162,7 +162,7 @@ func routingStatements() []Statement {
 			Want: nothing, Reference: delivered("OFFER", "a", "b", "1"), Why: "that would be sending under a stranger's name",
 			observe: func(c *check) string {
 				old, _, b := c.leftover()
-				_ = old.trySend(message("OFFER", "b", "1")) // the connection may have ended
+				_ = old.trySend(message("OFFER", "b", "1")) // the server may have ended the connection
 				return list(b.collect(short))
 			},
 		},
@@ -233,6 +233,7 @@ func dropped(typ string) func(*check) string {
 // leftover makes a socket whose id a was given up and then taken by another.
 func (c *check) leftover() (old, a, b *socket) {
 	old, b = c.reg("a"), c.reg("b")
+	old.rude.Store(true)
 	old.send(`{"type":"LEAVE"}`)
 	c.awaitPeers(`["b"]`)
 	return old, c.regAs("a", "other"), b

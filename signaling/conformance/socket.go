@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -18,6 +19,7 @@ type socket struct {
 	id   string
 	conn *websocket.Conn
 	in   chan string // what came: frames, then "close N" or "lost"
+	rude atomic.Bool // does not answer a close frame, and may go on sending
 	echo int
 }
 
@@ -25,6 +27,13 @@ const keptFrames = 4096
 
 func newSocket(c *check, conn *websocket.Conn) *socket {
 	s := &socket{c: c, conn: conn, in: make(chan string, keptFrames)}
+	answer := conn.CloseHandler()
+	conn.SetCloseHandler(func(code int, text string) error {
+		if s.rude.Load() {
+			return nil
+		}
+		return answer(code, text)
+	})
 	conn.SetPongHandler(func(payload string) error { s.in <- "pong " + payload; return nil })
 	go s.read() // ends when the connection does: see drop
 	return s
