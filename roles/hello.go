@@ -52,7 +52,7 @@ func (n *Consensor) hello(s *rtc.Session, r rpc.Request) rpc.Response {
 		n.log.Error("hello", "err", err)
 		return rpc.Fault(rpc.Unavailable, "the node could not sign")
 	}
-	return rpc.JSON(body)
+	return rpc.Encoded(body)
 }
 
 // helloNonce reads the body {"nonce":"<16 to 64 of A-Z a-z 0-9 _ ->"}.

@@ -63,11 +63,14 @@ func New(l Ledger, nodeInfo func() signing.Object, log *slog.Logger) *API {
 		injecting: semaphore.NewWeighted(maxInjecting),
 	}
 	a.routes = []route{
-		{"POST", "inject", a.inject},
-		{"GET", "account/{id}", a.account},
-		{"GET", "transaction/{id}", a.transaction},
-		{"GET", "timestamp", a.timestamp},
-		{"GET", "nodeInfo", a.getNodeInfo},
+		{method: "POST", pattern: "inject", handle: a.inject},
+		{method: "GET", pattern: "account/{id}", handle: a.account},
+		{method: "GET", pattern: "transaction/{id}", handle: a.transaction},
+		{method: "GET", pattern: "timestamp", handle: a.timestamp},
+		{method: "GET", pattern: "nodeInfo", handle: a.getNodeInfo},
+	}
+	for i, rt := range a.routes {
+		a.routes[i].steps = strings.Split(rt.pattern, "/")
 	}
 	return a
 }
@@ -78,16 +81,16 @@ type handler func(ctx context.Context, param string, r rpc.Request) (rpc.Respons
 type route struct {
 	method, pattern string
 	handle          handler
+	steps           []string // of the pattern
 }
 
 // match reports whether path, split into segments, is of the route, and what
 // stands for its placeholder.
 func (rt route) match(path []string) (param string, ok bool) {
-	pattern := strings.Split(rt.pattern, "/")
-	if len(pattern) != len(path) {
+	if len(rt.steps) != len(path) {
 		return "", false
 	}
-	for i, want := range pattern {
+	for i, want := range rt.steps {
 		switch {
 		case strings.HasPrefix(want, "{") && path[i] != "":
 			param = path[i]
@@ -147,6 +150,9 @@ func (a *API) known() string {
 func segments(target string) ([]string, error) {
 	path, _, _ := strings.Cut(target, "?") // no route takes a query
 	list := strings.Split(strings.TrimSuffix(path, "/"), "/")
+	if !strings.Contains(path, "%") {
+		return list, nil
+	}
 	for i, s := range list {
 		plain, err := url.PathUnescape(s)
 		if err != nil {

@@ -58,7 +58,7 @@ func (a *API) account(ctx context.Context, id string, r rpc.Request) (rpc.Respon
 	if err != nil {
 		return rpc.Response{}, fmt.Errorf("account id: %w", err)
 	}
-	return rpc.JSON(fmt.Appendf(nil, `{"account":%s,"id":%s}`, orNull(data), quoted)), nil
+	return rpc.Encoded(fmt.Appendf(nil, `{"account":%s,"id":%s}`, orNull(data), quoted)), nil
 }
 
 // literalID returns the id of the body of "account/id".
@@ -90,7 +90,10 @@ func (a *API) getNodeInfo(context.Context, string, rpc.Request) (rpc.Response, e
 // wrap puts an account or a receipt, whose text is canonical already, under
 // its name.
 func wrap(name string, data json.RawMessage) rpc.Response {
-	return rpc.JSON(fmt.Appendf(nil, `{"%s":%s}`, name, orNull(data)))
+	data = orNull(data)
+	body := make([]byte, 0, len(name)+len(data)+len(`{"":}`))
+	body = append(append(append(body, `{"`...), name...), `":`...)
+	return rpc.Encoded(append(append(body, data...), '}'))
 }
 
 func orNull(data json.RawMessage) json.RawMessage {
@@ -105,5 +108,5 @@ func reply(o signing.Object) (rpc.Response, error) {
 	if err != nil {
 		return rpc.Response{}, fmt.Errorf("reply: %w", err)
 	}
-	return rpc.JSON(body), nil
+	return rpc.Encoded(body), nil
 }

@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -28,21 +29,37 @@ func decodeRequest(msg []byte) (Request, error) {
 	if !utf8.Valid(msg) { // what is echoed must not spoil the reply
 		return Request{}, errors.New("a message must be UTF-8")
 	}
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(msg, &members); err != nil || members == nil {
+	if !json.Valid(msg) {
 		return Request{}, errNoRequest
 	}
-	r := Request{Method: http.MethodGet, Body: members["body"]}
-	if err := readID(given(members["id"]), &r.ID); err != nil {
+	r := Request{Method: http.MethodGet}
+	var id, url, method, timeout json.RawMessage
+	if !members(msg, func(m member) { // of two with the same name the last counts
+		switch {
+		case m.is("body"):
+			r.Body = m.value
+		case m.is("id"):
+			id = m.value
+		case m.is("url"):
+			url = m.value
+		case m.is("method"):
+			method = m.value
+		case m.is("timeout"):
+			timeout = m.value
+		}
+	}) {
+		return Request{}, errNoRequest
+	}
+	if err := readID(given(id), &r.ID); err != nil {
 		return r, err
 	}
-	if err := readURL(given(members["url"]), &r.URL); err != nil {
+	if err := readURL(given(url), &r.URL); err != nil {
 		return r, err
 	}
-	if err := readMethod(given(members["method"]), &r.Method); err != nil {
+	if err := readMethod(given(method), &r.Method); err != nil {
 		return r, err
 	}
-	return r, readTimeout(given(members["timeout"]), &r.Timeout)
+	return r, readTimeout(given(timeout), &r.Timeout)
 }
 
 // given returns a member's value, nil where it is absent or null.
@@ -51,6 +68,16 @@ func given(raw json.RawMessage) json.RawMessage {
 		return nil
 	}
 	return raw
+}
+
+// text returns the string that raw is.
+func text(raw json.RawMessage) (string, bool) {
+	if raw[0] == '"' && bytes.IndexByte(raw, '\\') < 0 {
+		return string(raw[1 : len(raw)-1]), true
+	}
+	var s string
+	err := json.Unmarshal(raw, &s)
+	return s, err == nil
 }
 
 func readID(id json.RawMessage, to *json.RawMessage) error {
@@ -80,8 +107,8 @@ func readURL(raw json.RawMessage, to *string) error {
 	if raw == nil {
 		return errNoRequest
 	}
-	var s string
-	if err := json.Unmarshal(raw, &s); err != nil {
+	s, ok := text(raw)
+	if !ok {
 		return errors.New("url must be a string")
 	}
 	if s == "" {
@@ -99,8 +126,8 @@ func readMethod(raw json.RawMessage, to *string) error {
 	if raw == nil {
 		return nil
 	}
-	var s string
-	if err := json.Unmarshal(raw, &s); err != nil {
+	s, ok := text(raw)
+	if !ok {
 		return errors.New("method must be a string")
 	}
 	if len(s) > maxMethod {

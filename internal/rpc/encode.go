@@ -3,34 +3,62 @@ package rpc
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strconv"
 )
 
-// wireReply is a reply as it travels.
-type wireReply struct {
-	ID          json.RawMessage `json:"id,omitempty"`
-	Type        string          `json:"type"`
-	Method      string          `json:"method,omitempty"`
-	Status      int             `json:"status"`
-	ContentType string          `json:"contentType,omitempty"`
-	Body        json.RawMessage `json:"body"`
-	Sender      string          `json:"sender,omitempty"`
+// appendReply appends the reply to r: {"id","type","method","status",
+// "contentType","body","sender"}, of which id, method, contentType and sender
+// may be absent. The id and the body keep their bytes.
+func appendReply(buf []byte, r Request, kind, sender string, resp Response) ([]byte, error) {
+	body := resp.Body
+	switch {
+	case resp.ContentType != "":
+		body = appendString(nil, string(body)) // U+FFFD for what is not UTF-8
+	case len(body) == 0:
+		body = []byte("null")
+	case !resp.encoded && !json.Valid(body):
+		return nil, errors.New("the body is not JSON")
+	}
+	return appendParts(buf, r, kind, sender, resp, body), nil
 }
 
-// encodeReply writes the reply to r.
-func encodeReply(r Request, kind, sender string, resp Response) ([]byte, error) {
-	w := wireReply{ID: r.ID, Type: kind, Method: r.Method, Status: resp.Status, Body: resp.Body, Sender: sender}
+// appendParts appends the reply with a body that is known to be JSON.
+func appendParts(buf []byte, r Request, kind, sender string, resp Response, body []byte) []byte {
+	buf = append(buf, '{')
+	if len(r.ID) > 0 {
+		buf = append(buf, `"id":`...)
+		buf = append(append(buf, r.ID...), ',')
+	}
+	buf = appendString(append(buf, `"type":`...), kind)
+	if r.Method != "" {
+		buf = appendString(append(buf, `,"method":`...), r.Method)
+	}
+	buf = strconv.AppendInt(append(buf, `,"status":`...), int64(resp.Status), 10)
 	if resp.ContentType != "" {
-		text, err := marshal(string(resp.Body)) // U+FFFD for what is not UTF-8
-		if err != nil {
-			return nil, fmt.Errorf("reply body: %w", err)
+		buf = appendString(append(buf, `,"contentType":`...), resp.ContentType)
+	}
+	buf = append(append(buf, `,"body":`...), body...)
+	if sender != "" {
+		buf = appendString(append(buf, `,"sender":`...), sender)
+	}
+	return append(buf, '}')
+}
+
+// appendString appends s as JSON. What our nodes and clients send needs no
+// escapes.
+func appendString(buf []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c > '~' {
+			text, err := marshal(s)
+			if err != nil { // strings always encode
+				text = []byte(`""`)
+			}
+			return append(buf, text...)
 		}
-		w.Body, w.ContentType = text, resp.ContentType
 	}
-	if len(w.Body) == 0 {
-		w.Body = json.RawMessage("null")
-	}
-	return marshal(w)
+	return append(append(append(buf, '"'), s...), '"')
 }
 
 // marshal encodes v without escaping <, > and &: a body must keep its bytes.

@@ -9,20 +9,23 @@ import (
 
 // A job is a message that is to be replied to.
 type job struct {
-	request  Request
-	deadline time.Time
-	fault    *Response     // the answer, where it is known without the handler
-	delay    time.Duration // before it is handled, to keep a pace
-	weight   int64         // of the message among those in hand
+	request Request
+	fault   *Response     // the answer, where it is known without the handler
+	delay   time.Duration // before it is handled, to keep a pace
+	weight  int64         // of the message among those in hand
+	ctx     deadlineContext
 
-	once    sync.Once
-	replied chan struct{} // closed when the reply is sent
+	once  sync.Once
+	place int // in workers.hand; guarded by its mu
 }
+
+// ordered says whether its reply has to wait for those of earlier messages.
+func (j *job) ordered() bool { return j.request.ID == nil }
 
 // job makes a job of what Recv returned, and charges it.
 func (v *server) job(ctx context.Context, msg []byte, err error) *job {
 	now := time.Now()
-	j := &job{replied: make(chan struct{})}
+	j := &job{}
 	var busy *Response
 	if j.delay, busy = v.meter.pace(now); busy == nil {
 		j.weight, busy = v.meter.hold(ctx, len(msg))
@@ -47,7 +50,7 @@ func (v *server) job(ctx context.Context, msg []byte, err error) *job {
 	if j.request.Timeout > 0 {
 		limit = min(limit, j.request.Timeout)
 	}
-	j.deadline = now.Add(limit)
+	j.ctx.parent, j.ctx.deadline = ctx, now.Add(limit)
 	if j.fault == nil && j.delay > limit {
 		j.fault = new(FaultAfter("too many requests a second to answer this one in its time", j.delay))
 	}

@@ -46,6 +46,8 @@ type Response struct {
 	Status      int
 	Body        []byte
 	ContentType string
+
+	encoded bool // the body is known to be JSON
 }
 
 // A Code says what kind of fault the session layer met.
@@ -79,7 +81,7 @@ func Fault(code Code, text string) Response {
 	if err != nil { // strings always encode
 		body = []byte(`{}`)
 	}
-	return Response{Status: statusOf[code], Body: body}
+	return Response{Status: statusOf[code], Body: body, encoded: true}
 }
 
 // FaultAfter returns the fault Busy with the time after which the peer may try
@@ -92,3 +94,10 @@ func FaultAfter(text string, d time.Duration) Response {
 
 // JSON returns a response with status 200.
 func JSON(body []byte) Response { return Response{Status: http.StatusOK, Body: body} }
+
+// Encoded is JSON for a body that the caller itself has encoded, or keeps as it
+// was encoded once. It is not looked at again, which for an account is a tenth
+// of what its reply costs.
+func Encoded(body []byte) Response {
+	return Response{Status: http.StatusOK, Body: body, encoded: true}
+}

@@ -2,7 +2,6 @@ package rpc
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -11,7 +10,7 @@ import (
 )
 
 // A Stream moves messages; *rtc.Session is one. Send may be called from
-// several goroutines. Recv ends with an error when the stream does; of one
+// several goroutines, and keeps nothing of the message. Recv ends with an error when the stream does; of one
 // message only are those that TooLarge and Malformed recognise: it was dropped.
 type Stream interface {
 	Send(ctx context.Context, msg []byte) error
@@ -56,92 +55,80 @@ func DefaultServerConfig(sender string) ServerConfig {
 func Serve(ctx context.Context, s Stream, cfg ServerConfig, h Handler, log *slog.Logger) error {
 	cfg.InFlight = max(1, cfg.InFlight)
 	v := &server{
-		stream: s, cfg: cfg, handle: h, log: log,
-		meter:   newMeter(cfg.Limits, cfg.Exempt),
-		slots:   make(chan struct{}, cfg.InFlight),
-		ordered: make(chan *job, cfg.InFlight),
+		ctx: ctx, stream: s, cfg: cfg, handle: h, log: log,
+		meter: newMeter(cfg.Limits, cfg.Exempt),
+		slots: make(chan struct{}, cfg.InFlight),
 	}
-	v.wg.Go(func() { v.serveOrdered(ctx) })
-	err := v.read(ctx)
-	close(v.ordered)
-	v.wg.Wait()
+	v.workers = newWorkers(v)
+	var giving sync.WaitGroup
+	giving.Add(1)
+	stop := context.AfterFunc(ctx, func() {
+		defer giving.Done()
+		v.workers.giveUp()
+	})
+	err := v.read()
+	v.workers.finish()
+	if stop() {
+		giving.Done()
+	}
+	giving.Wait()
 	return err
 }
 
 type server struct {
 	// Fixed.
-	stream Stream
-	cfg    ServerConfig
-	handle Handler
-	meter  meter
-	log    *slog.Logger
+	ctx     context.Context
+	stream  Stream
+	cfg     ServerConfig
+	handle  Handler
+	meter   meter
+	log     *slog.Logger
+	workers *workers
 
-	slots   chan struct{} // holds a token for each job in hand
-	ordered chan *job     // those without an id
-	wg      sync.WaitGroup
+	slots chan struct{} // holds a token for each job in hand
 }
 
 // read makes jobs of what comes in and hands them on, as slots allow.
-func (v *server) read(ctx context.Context) error {
+func (v *server) read() error {
 	for {
 		msg, err := v.stream.Recv()
 		if err != nil && !is(err, v.cfg.TooLarge) && !is(err, v.cfg.Malformed) {
 			return err
 		}
-		j := v.job(ctx, msg, err)
+		j := v.job(v.ctx, msg, err)
 		select {
 		case v.slots <- struct{}{}:
-		case <-ctx.Done():
+		case <-v.ctx.Done():
 			v.meter.release(j.weight)
-			return context.Cause(ctx)
+			return context.Cause(v.ctx)
 		}
-		if j.request.ID == nil {
-			v.ordered <- j // has room: it holds as many as there are slots
-			continue
-		}
-		v.wg.Go(func() { v.serve(ctx, j) })
+		v.workers.add(j)
 	}
 }
 
 // is asks one of the two, if it is there.
 func is(err error, kind func(error) bool) bool { return kind != nil && kind(err) }
 
-// serveOrdered replies to the messages without an id one after the other,
-// faults included: their sender tells replies apart by nothing but their order.
-func (v *server) serveOrdered(ctx context.Context) {
-	for j := range v.ordered {
-		v.wg.Go(func() { v.serve(ctx, j) })
-		<-j.replied
-	}
-}
-
-// serve handles one job. It replies at the deadline if the handler does not,
-// and frees the slot when the handler has returned and the reply is sent.
-func (v *server) serve(ctx context.Context, j *job) {
+// serve handles one job, and frees its slot when the handler has returned and
+// the reply is sent. At its deadline it is replied to all the same.
+func (v *server) serve(j *job) {
 	defer func() { v.meter.release(j.weight); <-v.slots }()
 	if j.delay > 0 {
-		pause(ctx, j.delay)
+		pause(v.ctx, j.delay)
 	}
 	if j.fault != nil {
-		v.settle(ctx, j, *j.fault)
+		v.settle(j, *j.fault)
 		return
 	}
-	hctx, cancel := context.WithDeadline(ctx, j.deadline)
-	defer cancel()
-	if hctx.Err() != nil { // it waited too long: what was not begun is not done
-		v.settle(ctx, j, overdue(hctx))
-		return
+	var resp Response
+	if err := j.ctx.Err(); err != nil { // it waited too long: what was not begun is not done
+		resp = overdue(err)
+	} else {
+		resp = v.call(&j.ctx, j.request)
+		j.ctx.end()
 	}
-	v.wg.Add(1)
-	stop := context.AfterFunc(hctx, func() {
-		defer v.wg.Done()
-		v.settle(ctx, j, overdue(hctx))
-	})
-	resp := v.call(hctx, j.request)
-	if stop() {
-		v.wg.Done()
-	}
-	v.settle(ctx, j, resp)
+	v.workers.release(j)
+	v.settle(j, resp)
 }
 
 // pause waits for d, or until ctx ends.
@@ -152,14 +139,6 @@ func pause(ctx context.Context, d time.Duration) {
 	case <-t.C:
 	case <-ctx.Done():
 	}
-}
-
-// overdue is the answer to a request whose context has ended.
-func overdue(ctx context.Context) Response {
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return Fault(Timeout, "the node did not finish in time")
-	}
-	return Fault(Unavailable, "the node is going away")
 }
 
 // call runs the handler. A panic in it is the end of one request only.
@@ -178,36 +157,41 @@ func (v *server) call(ctx context.Context, r Request) (resp Response) {
 
 // settle sends the reply to a job unless that has been done. When it returns,
 // the reply is on its way or cannot be sent.
-func (v *server) settle(ctx context.Context, j *job, resp Response) {
+func (v *server) settle(j *job, resp Response) {
 	j.once.Do(func() {
-		defer close(j.replied)
-		msg := v.encode(j, resp)
-		if msg == nil {
-			return
-		}
-		if err := v.stream.Send(ctx, msg); err != nil && ctx.Err() == nil {
+		defer v.workers.replied(j)
+		buf := replies.Get().(*[]byte)
+		*buf = v.encode((*buf)[:0], j, resp)
+		if err := v.stream.Send(v.ctx, *buf); err != nil && v.ctx.Err() == nil {
 			v.log.Debug("reply not sent", "err", err)
+		}
+		if cap(*buf) <= maxPooled {
+			replies.Put(buf)
 		}
 	})
 }
 
-// encode writes the reply to j, or the fault that says why there is none.
-func (v *server) encode(j *job, resp Response) []byte {
+// replies are buffers for them: a stream keeps none.
+var replies = sync.Pool{New: func() any { return new([]byte) }}
+
+// maxPooled is the largest buffer kept; larger replies are rare.
+const maxPooled = 64 << 10
+
+// encode appends the reply to j, or the fault that says why there is none.
+func (v *server) encode(buf []byte, j *job, resp Response) []byte {
 	r, kind := j.request, j.request.Type()
 	if j.fault != nil && r.URL == "" { // it asks for nothing
 		r, kind = Request{ID: r.ID}, "error"
 	}
-	msg, err := encodeReply(r, kind, v.cfg.Sender, resp)
+	msg, err := appendReply(buf, r, kind, v.cfg.Sender, resp)
 	if err != nil {
 		v.log.Error("reply", "type", kind, "err", err)
-		msg, err = encodeReply(r, kind, v.cfg.Sender, Fault(Unavailable, "the answer could not be encoded"))
+		fault := Fault(Unavailable, "the answer could not be encoded")
+		return appendParts(buf, r, kind, v.cfg.Sender, fault, fault.Body)
 	}
-	if limit := v.stream.MaxSend(); err == nil && len(msg) > limit {
+	if limit := v.stream.MaxSend(); len(msg) > limit {
 		fault := Fault(TooLarge, fmt.Sprintf("the reply has %d bytes, the connection carries %d", len(msg), limit))
-		msg, err = encodeReply(r, kind, v.cfg.Sender, fault)
-	}
-	if err != nil { // a fault always encodes
-		return nil
+		return appendParts(buf, r, kind, v.cfg.Sender, fault, fault.Body)
 	}
 	return msg
 }
