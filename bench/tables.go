@@ -9,13 +9,15 @@ import (
 func scenarios() []scenario {
 	return slices.Concat(
 		signallingScenarios(),
+		sessionScenarios(),
 	)
 }
 
 // servers are the reference servers, by the name that "bench serve" knows.
 func servers() map[string]func(ctx context.Context) error {
 	return map[string]func(ctx context.Context) error{
-		"relay": serveRelay,
+		"relay":    serveRelay,
+		"raw-pion": serveRawPion,
 	}
 }
 
@@ -23,5 +25,7 @@ func servers() map[string]func(ctx context.Context) error {
 func loads() map[string]func() loader {
 	return map[string]func() loader{
 		"signalling": newSignallingLoad,
+		"sessions":   newSessionLoad,
+		"http":       newHTTPLoad,
 	}
 }

@@ -1,0 +1,350 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+const sessions = "Sessions"
+
+// benchAccount is asked for: the account of the network, which every ledger has.
+var benchAccount = strings.Repeat("0", 64)
+
+// A sessionSide is a node under test and what reaches it.
+type sessionSide struct {
+	node *server
+	load *load
+	url  string // HTTP address, of ours
+	peer string
+	arch *server
+}
+
+func (e *env) sessionArchiver(ctx context.Context) (*server, error) {
+	return e.archiver(ctx, "--concurrent-limit", "10000")
+}
+
+// ourNode starts an archiver and a consensor of ours.
+func ourNode(ctx context.Context, e *env) (*sessionSide, error) {
+	arch, err := e.sessionArchiver(ctx)
+	if err != nil {
+		return nil, err
+	}
+	data, err := e.dir()
+	if err != nil {
+		return nil, err
+	}
+	bin, err := filepath.Abs(ours)
+	if err != nil {
+		return nil, err
+	}
+	p, err := e.start(onServerCore, true, "liberdus consensor", bin, "consensor",
+		"--archiver", "http://"+arch.addr, "--listen", ":0", "--data", data,
+		// Every limit is at work, and none is reached.
+		"--requests-per-second", "1000000", "--total-requests-per-second", "1000000",
+		"--max-sessions", "5000", "--max-sessions-per-address", "5000")
+	if err != nil {
+		return nil, err
+	}
+	s := &sessionSide{node: &server{process: p}, arch: arch}
+	s.url, err = p.await(ctx, func(line string) (string, bool) {
+		var said struct{ Msg, Addr, PeerID string }
+		if json.Unmarshal([]byte(line), &said) != nil || said.Msg != "ready" {
+			return "", false
+		}
+		s.peer = said.PeerID
+		_, port, err := net.SplitHostPort(said.Addr)
+		return net.JoinHostPort("127.0.0.1", port), err == nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.load, err = e.load("sessions")
+	return s, err
+}
+
+// body is what every side answers.
+func (s *sessionSide) body(ctx context.Context) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.url+"/account/"+benchAccount, nil)
+	if err != nil {
+		return "", err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if resp.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("account: %s", resp.Status)
+	}
+	return string(body), err
+}
+
+// rawPionNode starts the archiver, and raw pion as the node.
+func rawPionNode(ctx context.Context, e *env) (*sessionSide, error) {
+	return reference(ctx, e, "raw pion", func(server, id, body string) []string {
+		return []string{e.self, "serve", "raw-pion", server, id, benchAccount, body}
+	})
+}
+
+// scriptNode starts the archiver, and the JavaScript consensor as the node.
+func scriptNode(ctx context.Context, e *env) (*sessionSide, error) {
+	return reference(ctx, e, "simple-peerjs", func(server, id, body string) []string {
+		u, err := url.Parse(server)
+		if err != nil { // made of an address that was connected to
+			panic(err)
+		}
+		return []string{"node", "bench/simple-peerjs.cjs", u.Hostname(), u.Port(), id, benchAccount, body}
+	})
+}
+
+// reference starts a node that is not ours. Its signalling and its answers are
+// those of ours.
+func reference(ctx context.Context, e *env, name string, argv func(server, id, body string) []string) (*sessionSide, error) {
+	ours, err := ourNode(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	body, err := ours.body(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ours.node.end()
+	s := &sessionSide{arch: ours.arch, load: ours.load}
+	p, err := e.start(onServerCore, false, name, argv("http://"+s.arch.addr+"/liberdus-peer", "reference", body)...)
+	if err != nil {
+		return nil, err
+	}
+	s.node = &server{process: p}
+	s.peer, err = p.await(ctx, func(line string) (string, bool) {
+		var said struct{ PeerID string }
+		return said.PeerID, json.Unmarshal([]byte(line), &said) == nil && said.PeerID != ""
+	})
+	return s, err
+}
+
+// connect opens further sessions and returns the milliseconds each took.
+func (s *sessionSide) connect(ctx context.Context, n int) ([]float64, error) {
+	var took []float64
+	err := s.load.do(ctx, "connect", connectArgs{Server: "http://" + s.arch.addr + "/liberdus-peer", Peer: s.peer, Sessions: n}, &took)
+	return took, err
+}
+
+// A nodeMaker starts the node of a side.
+type nodeMaker func(ctx context.Context, e *env) (*sessionSide, error)
+
+// askSession measures requests over one session.
+func askSession(start nodeMaker) func(ctx context.Context, e *env) (figures, error) {
+	return func(ctx context.Context, e *env) (figures, error) {
+		s, err := start(ctx, e)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := s.connect(ctx, 1); err != nil {
+			return nil, err
+		}
+		return s.ask(ctx, e, s.load)
+	}
+}
+
+// askHTTP measures the same requests at the node's HTTP server.
+func askHTTP(ctx context.Context, e *env) (figures, error) {
+	s, err := ourNode(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	load, err := e.load("http")
+	if err != nil {
+		return nil, err
+	}
+	return s.ask(ctx, e, load)
+}
+
+func (s *sessionSide) ask(ctx context.Context, e *env, load *load) (figures, error) {
+	f := figures{}
+	for _, n := range []struct{ inFlight, total int }{{1, 5000}, {16, 20000}, {64, 40000}} {
+		if e.quick {
+			n.total /= 5
+		}
+		args := requestArgs{URL: s.url, Account: benchAccount, InFlight: n.inFlight, Total: n.total}
+		warm := args
+		warm.Total = n.total / 10
+		if err := load.do(ctx, "request", warm, nil); err != nil {
+			return nil, err
+		}
+		before, err := s.node.cpu()
+		if err != nil {
+			return nil, err
+		}
+		var seconds float64
+		if err := load.do(ctx, "request", args, &seconds); err != nil {
+			return nil, err
+		}
+		after, err := s.node.cpu()
+		if err != nil {
+			return nil, err
+		}
+		f[cpuAt(n.inFlight)] = float64((after - before).Microseconds()) / float64(n.total)
+		f[rateAt(n.inFlight)] = float64(n.total) / seconds
+	}
+	return f, nil
+}
+
+func cpuAt(n int) string  { return fmt.Sprintf("CPU per request, %d in flight", n) }
+func rateAt(n int) string { return fmt.Sprintf("requests a second, %d in flight", n) }
+
+// connects measures how long sessions take to open, one after the other.
+func connects(start nodeMaker) func(ctx context.Context, e *env) (figures, error) {
+	return func(ctx context.Context, e *env) (figures, error) {
+		s, err := start(ctx, e)
+		if err != nil {
+			return nil, err
+		}
+		rounds := 25 // of 20
+		if e.quick {
+			rounds = 3
+		}
+		before, err := s.node.cpu()
+		if err != nil {
+			return nil, err
+		}
+		var took []float64
+		for range rounds {
+			some, err := s.connect(ctx, 20)
+			if err != nil {
+				return nil, err
+			}
+			took = append(took, some...)
+			if err := s.load.do(ctx, "hang up", nil, nil); err != nil {
+				return nil, err
+			}
+		}
+		after, err := s.node.cpu()
+		if err != nil {
+			return nil, err
+		}
+		slices.Sort(took)
+		return figures{
+			"median": took[len(took)/2], "p99": took[len(took)*99/100],
+			"p99 / median": took[len(took)*99/100] / took[len(took)/2],
+			"CPU":          milliseconds(after-before) / float64(len(took)),
+		}, nil
+	}
+}
+
+// idle measures what sessions cost that do nothing.
+func idle(start nodeMaker, sizes ...int) func(ctx context.Context, e *env) (figures, error) {
+	return func(ctx context.Context, e *env) (figures, error) {
+		s, err := start(ctx, e)
+		if err != nil {
+			return nil, err
+		}
+		empty, err := s.node.rss()
+		if err != nil {
+			return nil, err
+		}
+		f, open := figures{}, 0
+		for _, n := range sizes {
+			if _, err := s.connect(ctx, n-open); err != nil {
+				return nil, err
+			}
+			open = n
+			if err := pause(ctx, 10*time.Second); err != nil { // handshakes are over
+				return nil, err
+			}
+			before, err := s.node.cpu()
+			if err != nil {
+				return nil, err
+			}
+			span := 30 * time.Second
+			if e.quick {
+				span = 10 * time.Second
+			}
+			if err := pause(ctx, span); err != nil {
+				return nil, err
+			}
+			after, err := s.node.cpu()
+			if err != nil {
+				return nil, err
+			}
+			rss, err := s.node.rss()
+			if err != nil {
+				return nil, err
+			}
+			if err := s.load.do(ctx, "check", nil, nil); err != nil {
+				return nil, err
+			}
+			f[idleCPU(n)] = float64((after - before).Microseconds()) / span.Seconds() / float64(n)
+			f[idleRSS(n)] = (rss - empty) / 1024 / float64(n)
+		}
+		return f, nil
+	}
+}
+
+func idleCPU(n int) string { return fmt.Sprintf("CPU per session and second, %d idle", n) }
+func idleRSS(n int) string { return fmt.Sprintf("memory per session, %d idle", n) }
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return errors.New("interrupted")
+	}
+}
+
+func sessionScenarios() []scenario {
+	var requests []metric
+	for _, n := range []int{1, 16, 64} {
+		cpu := metric{name: cpuAt(n), unit: "µs"}
+		rate := metric{name: rateAt(n), unit: "/s", more: true}
+		if n == 64 {
+			cpu.goals = []goal{{against: "raw pion", ratio: 1.15}}
+			rate.goals = []goal{{against: "simple-peerjs", ratio: 5}, {against: "HTTP", ratio: 0.5}}
+		}
+		requests = append(requests, cpu, rate)
+	}
+	return []scenario{
+		{
+			section: sessions, name: "requests",
+			about: "one account is asked for again and again over one session",
+			sides: []side{
+				{"liberdus", askSession(ourNode)},
+				{"raw pion", askSession(rawPionNode)},
+				{"HTTP", askHTTP},
+				{"simple-peerjs", askSession(scriptNode)},
+			},
+			metrics: requests,
+		},
+		{
+			section: sessions, name: "connect",
+			about: "a plain pion client opens sessions, one after the other",
+			sides: []side{{"liberdus", connects(ourNode)}, {"raw pion", connects(rawPionNode)}},
+			metrics: []metric{
+				{name: "median", unit: "ms", goals: []goal{{"raw pion", 1.2}}},
+				{name: "p99", unit: "ms"},
+				{name: "p99 / median", goals: []goal{{"", 5}}},
+				{name: "CPU", unit: "ms"},
+			},
+		},
+		{
+			section: sessions, name: "idle",
+			about: "sessions of a plain pion client that are not used",
+			sides: []side{{"liberdus", idle(ourNode, 300)}, {"raw pion", idle(rawPionNode, 300)}},
+			metrics: []metric{
+				{name: idleCPU(300), unit: "µs", goals: []goal{{"raw pion", 0.5}}},
+				{name: idleRSS(300), unit: "KB", goals: []goal{{"raw pion", 0.8}}},
+			},
+		},
+	}
+}
