@@ -24,6 +24,7 @@ type Config struct {
 	AliveTimeout    time.Duration // silence after which a socket is closed
 	PingInterval    time.Duration // how often every socket is pinged
 	PongTimeout     time.Duration // silence after which a proven or marked socket is closed
+	ReadTimeout     time.Duration // one message must arrive within this, give or take a PingInterval
 	WriteTimeout    time.Duration // one frame must be written within this
 	SlowTimeout     time.Duration // a socket that is sent too much must make room within this
 	CloseTimeout    time.Duration // how long a peer may take to answer a close frame
@@ -90,6 +91,7 @@ func DefaultConfig() Config {
 		AliveTimeout:     time.Minute,
 		PingInterval:     5 * time.Second,
 		PongTimeout:      10 * time.Second,
+		ReadTimeout:      15 * time.Second,
 		WriteTimeout:     10 * time.Second,
 		SlowTimeout:      2 * time.Second,
 		CloseTimeout:     2 * time.Second,
@@ -145,7 +147,7 @@ func (c Config) Validate() error {
 	}
 	for name, d := range map[string]time.Duration{
 		"expire timeout": c.ExpireTimeout, "cleanup interval": c.CleanupInterval, "alive timeout": c.AliveTimeout,
-		"ping interval": c.PingInterval, "pong timeout": c.PongTimeout, "write timeout": c.WriteTimeout, "slow timeout": c.SlowTimeout, "close timeout": c.CloseTimeout,
+		"ping interval": c.PingInterval, "pong timeout": c.PongTimeout, "read timeout": c.ReadTimeout, "write timeout": c.WriteTimeout, "slow timeout": c.SlowTimeout, "close timeout": c.CloseTimeout,
 	} {
 		if d < minDuration {
 			bad("%s: %v is under %v", name, d, minDuration)

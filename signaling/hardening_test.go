@@ -41,6 +41,7 @@ func TestWeaknesses(t *testing.T) {
 		{name: "one address takes all places", change: func(c *signaling.Config) { c.ConcurrentLimit, c.SocketsPerAddress = 20, 10 }, attack: attackPlaces},
 		{name: "a huge message is taken", attack: attackHuge},
 		{name: "a peer that does not read fills the memory", change: spared, attack: attackNotReading},
+		{name: "a message that never ends holds its memory", attack: neverEnding},
 		{name: "a peer is flooded with offers", attack: attackFlood},
 		{name: "an expire or leave is forged in another's name", attack: attackForged},
 		{name: "an impostor collects what waits for a key", proof: true, attack: attackWaiting},
@@ -183,10 +184,12 @@ func attackDiscovery(t *testing.T, n *pipeNet) {
 
 func attackQueues(t *testing.T, n *pipeNet) {
 	a := n.listen(t, "a", "t", here, true)
-	big := strings.Repeat("x", 100<<10)
-	for i := range 400 {
+	big := strings.Repeat("x", 20<<10)
+	for i := range 300 {
 		a.send(fmt.Sprintf(`{"type":"OFFER","dst":"nobody%d"}`, i))
-		a.send(fmt.Sprintf(`{"type":"OFFER","dst":"nobody%d","payload":%q}`, i%100, big))
+		if i < 60 { // 1.2 MB
+			a.send(fmt.Sprintf(`{"type":"OFFER","dst":"nobody%d","payload":%q}`, i, big))
+		}
 	}
 	cfg := signaling.DefaultConfig()
 	st := n.Stats()
@@ -244,6 +247,30 @@ func attackNotReading(t *testing.T, n *pipeNet) {
 	}
 	if got := count(a.heard(), "LEAVE"); got != 0 {
 		t.Error("the sender was told LEAVE: PeerJS would close healthy connections")
+	}
+}
+
+// neverEnding sends a message in fragments, and no last one. It answers pings
+// all the while: being alive does not help it.
+func neverEnding(t *testing.T, n *pipeNet) {
+	evil := n.listen(t, "evil", "t", here, true)
+	w, err := evil.conn.NextWriter(websocket.TextMessage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for began := time.Now(); time.Since(began) < time.Minute; time.Sleep(time.Second) {
+		if _, err := w.Write(make([]byte, 5000)); err != nil { // more than its buffer: goes out
+			break
+		}
+		synctest.Wait()
+	}
+	at, code, closed := evil.closedAt()
+	if !closed || code != websocket.ClosePolicyViolation || at < 15*time.Second || at > 21*time.Second {
+		t.Errorf("closed = %v after %v with %d, want after 15 to 20 s with 1008", closed, at, code)
+	}
+	time.Sleep(5 * time.Second)
+	if got := n.Stats().Sockets; got != 0 {
+		t.Errorf("%d sockets, want none", got)
 	}
 }
 

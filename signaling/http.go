@@ -97,7 +97,7 @@ func (s *Server) serveID(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	addr := s.cfg.ClientAddr(r)
 	if !s.registry.call(addr, s.now()) {
-		s.refuse(w, RefusedCalls)
+		s.refuse(w, r, RefusedCalls)
 		return
 	}
 	for range idAttempts {
@@ -113,7 +113,7 @@ func (s *Server) serveID(w http.ResponseWriter, r *http.Request) {
 func (s *Server) servePeers(w http.ResponseWriter, r *http.Request, key string) {
 	w.Header().Set("Cache-Control", "no-store")
 	if !s.registry.call(s.cfg.ClientAddr(r), s.now()) {
-		s.refuse(w, RefusedCalls)
+		s.refuse(w, r, RefusedCalls)
 		return
 	}
 	if !s.cfg.AllowDiscovery || key != s.cfg.Key {
@@ -175,12 +175,12 @@ func answerPreflight(w http.ResponseWriter, r *http.Request) {
 // its own: nothing of net/http is kept for as long as the socket lives.
 func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	if !s.originAllowed(r) {
-		s.refuse(w, RefusedOrigin)
+		s.refuse(w, r, RefusedOrigin)
 		return
 	}
 	addr := s.cfg.ClientAddr(r)
 	if why := s.registry.enter(addr, s.now()); why != "" {
-		s.refuse(w, why)
+		s.refuse(w, r, why)
 		return
 	}
 	var header http.Header
@@ -204,7 +204,8 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 }
 
 // refuse answers a request that is not even looked at.
-func (s *Server) refuse(w http.ResponseWriter, why Refusal) {
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, why Refusal) {
+	s.log.Debug("request refused", "remote", remoteName(r, s.cfg.ClientAddr(r)), "reason", why)
 	s.registry.stats.refused[why].Add(1)
 	status := http.StatusTooManyRequests
 	switch why {

@@ -67,7 +67,6 @@ func (c *socket) keepsPace(typ string, n int) bool {
 		r.stats.paced.Add(1)
 		time.Sleep(delay) // at most a quarter of the burst's time
 	case v == paceDrop:
-		c.touch(c.srv.now())
 		r.stats.drop(DropRate, 1)
 	case v == paceAbuse:
 		r.stats.drop(DropRate, 1)

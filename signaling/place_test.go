@@ -278,12 +278,23 @@ func TestAllowOrigin(t *testing.T) {
 				if _, got := n.try(t, query(1), here, tt.origin); got != tt.status {
 					t.Errorf("status %d, want %d", got, tt.status)
 				}
-				if refused := n.Stats().Refused[signaling.RefusedOrigin] == 1; refused != (tt.status == 403) {
-					t.Errorf("counted as refused = %v", refused)
+				synctest.Wait()
+				st := n.Stats()
+				if refused := st.Refused[signaling.RefusedOrigin] == 1; refused != (tt.status == 403) || refused == (st.Connected == 1) {
+					t.Errorf("counted as refused = %v, connected = %d", refused, st.Connected)
 				}
 			})
 		})
 	}
+	t.Run("two origins", func(t *testing.T) {
+		inBubble(t, func(c *signaling.Config) { c.AllowOrigin = []string{"https://x"} }, func(t *testing.T, n *pipeNet) {
+			d := websocket.Dialer{NetDialContext: n.dialer(here)}
+			_, resp, err := d.Dial("ws://pipe/peerjs?"+query(1), http.Header{"Origin": {"https://x", "https://evil"}})
+			if err == nil || resp == nil || resp.StatusCode != 403 {
+				t.Errorf("dial = %v, %v, want status 403", resp, err)
+			}
+		})
+	})
 }
 
 // An id is kept for whoever asked for it.

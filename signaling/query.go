@@ -102,6 +102,9 @@ func validID(id string) bool {
 	return id != "" && len(id) <= maxID && utf8.ValidString(id) && !hasControl(id)
 }
 
+// brief is an id for the log: what was refused may be as long as a URL.
+func brief(id string) string { return id[:min(len(id), maxID)] }
+
 func validToken(token string) bool {
 	return token != "" && len(token) <= maxToken && !hasControl(token)
 }

@@ -142,6 +142,7 @@ var causes = []cause{
 	{reason: "end too_large", make: raw("\x81\xff\x40\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00")},
 	{reason: "end not_utf8", make: raw("\x81\x81\x00\x00\x00\x00\xff")},
 	{reason: "end protocol", make: raw("\x81\x02{}")},
+	{reason: "end slow_sender", make: neverEnding},
 	{reason: "end abuse", make: func(t *testing.T, n *pipeNet) { <-n.listen(t, "loud", "t", there, true).say(1_000_000, `x`) }},
 	{reason: "end stopped", make: func(t *testing.T, n *pipeNet) {
 		n.listen(t, "a", "t", here, true)

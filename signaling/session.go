@@ -20,6 +20,8 @@ type session struct {
 
 	seen atomic.Int64 // when last heard from, as a time.Duration since the server's start
 
+	began atomic.Int64 // when the message being read began, in the same way; 0 = none is
+
 	// Guarded by registry.mu.
 	proven   bool          // admitted by Hooks.Proof
 	marked   bool          // by Server.MarkNode

@@ -93,7 +93,7 @@ func (c *socket) admit() {
 		return
 	}
 	c.srv.registry.stats.refused[why].Add(1)
-	c.srv.log.Debug("peer refused", "peer", c.id, "remote", c.remote, "reason", why)
+	c.srv.log.Debug("peer refused", "peer", brief(c.id), "remote", c.remote, "reason", why)
 	if text, ok := refusalFrames[why]; ok {
 		c.push(frame{data: []byte(text)})
 		c.close(0)
@@ -127,7 +127,10 @@ func (c *socket) read() (why End, polite bool) {
 		}
 		buf := c.srv.buffers.Get().(*bytes.Buffer)
 		buf.Reset()
-		if _, err = buf.ReadFrom(r); err == nil {
+		c.began.Store(int64(max(1, c.srv.now()))) // 0 is for none
+		_, err = buf.ReadFrom(r)
+		c.began.Store(0)
+		if err == nil {
 			c.handle(kind, buf.Bytes())
 		}
 		if buf.Cap() <= maxKeptBuffer {

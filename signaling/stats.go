@@ -72,6 +72,7 @@ const (
 	EndTooLarge    End = "too_large"    // a message above the limit; close code 1009
 	EndNotUTF8     End = "not_utf8"     // a text message that is not UTF-8; close code 1007
 	EndProtocol    End = "protocol"     // a broken WebSocket frame; close code 1002
+	EndSlowSender  End = "slow_sender"  // a message took too long to arrive; close code 1008
 	EndAbuse       End = "abuse"        // went on saying far too much; close code 1008
 	EndStopped     End = "stopped"      // the server stopped; close code 1001
 )
@@ -83,7 +84,7 @@ func (e End) keepsID() bool {
 
 var allEnds = [...]End{
 	EndClosed, EndLost, EndLeft, EndReplaced, EndSilent, EndSlowReader, EndWriteFailed,
-	EndTooLarge, EndNotUTF8, EndProtocol, EndAbuse, EndStopped,
+	EndTooLarge, EndNotUTF8, EndProtocol, EndSlowSender, EndAbuse, EndStopped,
 }
 
 // Stats are the counts of a [Server] at one moment. The maps have every name

@@ -1,6 +1,10 @@
 package signaling
 
-import "time"
+import (
+	"time"
+
+	"github.com/gorilla/websocket"
+)
 
 // expire ends the queues that are too old and tells each sender once.
 func (r *registry) expire(now time.Duration) {
@@ -29,7 +33,8 @@ func (r *registry) forget(clock time.Time, now time.Duration) {
 	r.lost.purge(now)
 }
 
-// watch pings the sockets whose turn it is and ends those not heard from.
+// watch pings the sockets whose turn it is, and ends those not heard from and
+// those that began a message and do not come to its end.
 func (r *registry) watch(now time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -38,6 +43,11 @@ func (r *registry) watch(now time.Duration) {
 		if now-s.lastSeen() >= r.patience(s) {
 			r.detach(s, EndSilent)
 			s.close(0)
+			continue
+		}
+		if began := time.Duration(s.began.Load()); began != 0 && now-began >= r.cfg.ReadTimeout {
+			r.detach(s, EndSlowSender)
+			s.close(websocket.ClosePolicyViolation)
 			continue
 		}
 		if now >= s.nextPing {

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/gorilla/websocket"
 
@@ -222,7 +223,18 @@ func TestNoTokenIsLogged(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	for _, id := range []string{"\x1b[31mred", "two\nlines", strings.Repeat("x", 10_000)} {
+		if _, err := st.dial(t, url.Values{"key": {"liberdus"}, "id": {id}, "token": {"hidden5"}}.Encode()).read(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	st.call(t, "GET", "/liberdus/a/hidden6/offer?token=hidden7", nil)
 	st.stop()
+	for line := range strings.Lines(log.String()) {
+		if len(line) > 400 || strings.ContainsFunc(strings.TrimSuffix(line, "\n"), unicode.IsControl) || !strings.HasPrefix(line, "time=") {
+			t.Errorf("a line of the log: %.500q", line)
+		}
+	}
 	for _, want := range []string{`msg="peer connected"`, `msg="peer disconnected"`, `msg="peer refused"`, "peer=a", "remote=127.0.0.1:", "reason=taken", "reason=stopped"} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the log has no %s:\n%s", want, &log)
