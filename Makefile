@@ -20,7 +20,7 @@ demo: build ## run a network, two users and a transfer over WebRTC
 
 test: setup lint race e2e ## install what the tests need, then lint and test everything
 
-setup: ## install what the tests need: a browser, strace, a C compiler, npm packages
+setup: ## install what the tests need: a browser, strace, nftables, a C compiler, npm packages
 	./scripts/test-setup
 
 race: ## the unit tests, under the race detector

@@ -4,6 +4,7 @@
 //	stock peerjs, simple-peerjs   in Chromium (pages/) and in Node (js/)
 //	the npm peer server           in place of the archiver's signalling server
 //	strace                        for what really reached the disk
+//	ip, nft                       for networks between hosts: NAT, firewalls, addresses that change
 //
 // Everything it needs is present or the suite fails and says what to install: a test that is
 // skipped where a tool is missing proves nothing there.
@@ -37,7 +38,12 @@ type toolbox struct {
 
 var tools toolbox
 
-func TestMain(m *testing.M) { os.Exit(suite(m)) }
+func TestMain(m *testing.M) {
+	if os.Getenv(talkerEnv) != "" {
+		os.Exit(talk())
+	}
+	os.Exit(suite(m))
+}
 
 func suite(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "liberdus-e2e-")

@@ -15,9 +15,10 @@ import (
 
 // A site is one user's machine: a home folder and the liberdus processes started in it.
 type site struct {
-	t    *testing.T
-	home string
-	env  []string // of every process, beside what confine gives them
+	t     *testing.T
+	home  string
+	env   []string // of every process, beside what confine gives them
+	netns string   // network namespace of its processes; empty: that of the test
 }
 
 func newSite(t *testing.T) *site { return &site{t: t, home: t.TempDir()} }
@@ -38,7 +39,15 @@ func (s *site) file(name, content string) string {
 // liberdus returns the command. It sees no setting of the machine the tests run on,
 // and no archiver spares loopback its limits: those are met as from elsewhere.
 func (s *site) liberdus(ctx context.Context, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, tools.liberdus, args...)
+	return s.command(ctx, tools.liberdus, args...)
+}
+
+// command returns any program, confined to the site.
+func (s *site) command(ctx context.Context, program string, args ...string) *exec.Cmd {
+	if s.netns != "" {
+		program, args = "ip", append([]string{"netns", "exec", s.netns, program}, args...)
+	}
+	cmd := exec.CommandContext(ctx, program, args...)
 	s.confine(cmd)
 	return cmd
 }

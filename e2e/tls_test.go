@@ -81,15 +81,15 @@ func TestHTTPS(t *testing.T) {
 	d := openDoor(t, consensor)
 
 	t.Run("our client", func(t *testing.T) {
-		s := &site{t, s.home, trusted}
+		s := &site{t: t, home: s.home, env: trusted}
 		s.run("client", "account", "--archiver", at, strings.Repeat("f", 64)).exits(4)
-		r := (&site{t, s.home, nil}).run("client", "nodes", "--archiver", at).exits(1)
+		r := (&site{t: t, home: s.home}).run("client", "nodes", "--archiver", at).exits(1)
 		if doc := r.json(); doc.text("hop") != "archiver" || !strings.Contains(doc.text("error"), "certificate") {
 			r.fatalf("want an error about the certificate at hop archiver")
 		}
 	})
 	t.Run("our client over plain HTTP", func(t *testing.T) {
-		r := (&site{t, s.home, nil}).run("client", "nodes", "--archiver", "http://"+archiver.addr).exits(1)
+		r := (&site{t: t, home: s.home}).run("client", "nodes", "--archiver", "http://"+archiver.addr).exits(1)
 		if doc := r.json(); !strings.Contains(doc.text("error"), "https://") {
 			r.fatalf("want an error that names https://")
 		}
@@ -101,7 +101,7 @@ func TestHTTPS(t *testing.T) {
 			t.Fatal(err)
 		}
 		args := caller(t, archiver, consensor.peerID, "--secure", "true", "--tx", tx, "--account", w.id(), "--pingInterval", "5000")
-		script := (&site{t, s.home, trusted}).node("seed-client.js", args...)
+		script := (&site{t: t, home: s.home, env: trusted}).node("seed-client.js", args...)
 		if code, ok := script.exit(30 * time.Second); !ok || code != 0 {
 			t.Fatalf("seed-client.js: exit %d (ended: %v), want 0", code, ok)
 		}

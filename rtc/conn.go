@@ -71,7 +71,8 @@ type conn struct {
 	caps      []string // of an answer
 	proven    string   // public key that the identity proved
 	skew      time.Duration
-	session   *Session // nil until the channel is open
+	session   *Session   // nil until the channel is open
+	local     netip.Addr // of a dial that is open: from where
 }
 
 func newConn(p *Peer, key connKey) *conn {
@@ -254,6 +255,13 @@ func (c *conn) negotiate() error {
 // live waits for the end of an open connection, serving what still arrives
 // from the signalling side.
 func (c *conn) live() {
+	var moved <-chan time.Time
+	if c.dials {
+		c.local = c.localAddr()
+		check := time.NewTicker(interfacesAge)
+		defer check.Stop()
+		moved = check.C
+	}
 	for {
 		var err error
 		select {
@@ -272,6 +280,8 @@ func (c *conn) live() {
 			err = ErrClosed
 		case ch := <-c.channels:
 			err = c.extraChannel(ch.dc)
+		case <-moved:
+			err = c.stranded()
 		}
 		if err != nil {
 			c.cancel(c.fail(err))

@@ -32,6 +32,7 @@ var (
 // Errors that only say what happened; Stats count them.
 var (
 	errSilent     = errors.New("the peer fell silent")
+	errStranded   = errors.New("this machine no longer has the address that the session used")
 	errFlooded    = errors.New("the peer sends too much at once")
 	errNoPath     = errors.New("no path to the peer: no pair of candidates works (is UDP blocked?)")
 	errEncryption = errors.New("the encryption could not be agreed on, or the peer's certificate is not the one it described")

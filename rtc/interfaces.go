@@ -95,3 +95,24 @@ func (i *interfaces) addresses(loopback bool, wanted func(name string, a netip.A
 	}
 	return found, nil
 }
+
+// has reports whether a is an address of this machine. When in doubt it is.
+func (i *interfaces) has(a netip.Addr) bool {
+	list, err := i.all()
+	if err != nil {
+		return true
+	}
+	for _, ifc := range list {
+		addrs, _ := ifc.Addrs() // none is no address
+		for _, text := range addrs {
+			ipnet, ok := text.(*net.IPNet)
+			if !ok {
+				continue
+			}
+			if own, ok := netip.AddrFromSlice(ipnet.IP); ok && own.Unmap() == a.WithZone("") {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -32,6 +32,7 @@ type End string
 const (
 	EndClosed      End = "closed"      // by either end
 	EndSilent      End = "silent"      // nothing was heard of the peer for too long
+	EndStranded    End = "stranded"    // our own address went
 	EndSlow        End = "slow"        // the peer did not read
 	EndFlooded     End = "flooded"     // too many signalling messages, or data channels
 	EndAbsent      End = "absent"      // nobody holds the peer id
@@ -46,7 +47,7 @@ const (
 )
 
 var allEnds = [...]End{
-	EndClosed, EndSilent, EndSlow, EndFlooded, EndAbsent, EndTimeout, EndNoPath, EndEncryption,
+	EndClosed, EndSilent, EndStranded, EndSlow, EndFlooded, EndAbsent, EndTimeout, EndNoPath, EndEncryption,
 	EndIdentity, EndDescription, EndCrowded, EndAddress, EndOther,
 }
 
@@ -56,6 +57,7 @@ var endings = [...]struct {
 	end End
 }{
 	{errSilent, EndSilent},
+	{errStranded, EndStranded},
 	{ErrSlowPeer, EndSlow},
 	{errFlooded, EndFlooded},
 	{ErrPeerAbsent, EndAbsent},

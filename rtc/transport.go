@@ -12,6 +12,10 @@ import (
 // who counts the datagrams.
 func (c *conn) api() *webrtc.API {
 	s := c.p.set
+	if !c.dials {
+		r := roamer{quiet: c.p.cfg.Silence / 4}
+		s.SetICEBindingRequestHandler(r.consider)
+	}
 	if ports := c.p.cfg.Ports; ports != nil && !c.dials {
 		c.shared(&s, ports)
 	} else {
