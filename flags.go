@@ -3,6 +3,7 @@ package main
 import (
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -25,11 +26,9 @@ func interleave(a *cli.App, args []string) []string {
 			positional = append(positional, args[i:]...)
 			i = len(args)
 		case len(arg) > 1 && arg[0] == '-':
-			flags = append(flags, arg)
-			if takesValue(known, arg) && i+1 < len(args) {
-				i++
-				flags = append(flags, args[i])
-			}
+			words, used := withValue(known, args[i:])
+			flags = append(flags, words...)
+			i += used - 1
 		case sub != nil && len(positional) == 0:
 			out = append(append(out, flags...), arg)
 			flags, commands, known = nil, sub.Subcommands, sub.Flags
@@ -49,18 +48,21 @@ func find(list []*cli.Command, name string) *cli.Command {
 	return nil
 }
 
-// takesValue reports whether the argument after arg belongs to it.
-func takesValue(known []cli.Flag, arg string) bool {
-	name, _, hasValue := strings.Cut(strings.TrimLeft(arg, "-"), "=")
-	for _, f := range known {
-		for _, n := range f.Names() {
-			if n == name {
-				_, isBool := f.(*cli.BoolFlag)
-				return !isBool && !hasValue
-			}
-		}
+// withValue returns the flag that args begin with, and its value if that is the
+// argument after it: how it is to be written, and how many arguments it was.
+func withValue(known []cli.Flag, args []string) (words []string, used int) {
+	name, _, hasValue := strings.Cut(strings.TrimLeft(args[0], "-"), "=")
+	i := slices.IndexFunc(known, func(f cli.Flag) bool { return slices.Contains(f.Names(), name) })
+	if i < 0 || hasValue || len(args) == 1 {
+		return args[:1], 1
 	}
-	return false
+	if _, isBool := known[i].(*cli.BoolFlag); !isBool {
+		return args[:2], 2
+	}
+	if next := args[1]; next == "true" || next == "false" { // as one may write it for peerjs
+		return []string{args[0] + "=" + next}, 2
+	}
+	return args[:1], 1
 }
 
 // Settings: flags that can also be given as LIBERDUS_<NAME> in the environment,

@@ -21,6 +21,8 @@ func TestInterleave(t *testing.T) {
 		{"flags after", []string{"client", "account", "ID", "--peer", "p"}, []string{"client", "account", "--peer", "p", "ID"}},
 		{"with an equals sign", []string{"client", "account", "ID", "--peer=p"}, []string{"client", "account", "--peer=p", "ID"}},
 		{"a boolean takes no value", []string{"client", "inject", "--wait", "tx.json"}, []string{"client", "inject", "--wait", "tx.json"}},
+		{"a boolean with a value", []string{"archiver", "--proxied", "true", "-p", "1"}, []string{"archiver", "--proxied=true", "-p", "1"}},
+		{"a boolean with a value that is none", []string{"client", "inject", "--wait=true", "false"}, []string{"client", "inject", "--wait=true", "false"}},
 		{"a boolean after", []string{"client", "inject", "tx.json", "--wait"}, []string{"client", "inject", "--wait", "tx.json"}},
 		{"stdin is no flag", []string{"client", "inject", "-", "--wait"}, []string{"client", "inject", "--wait", "-"}},
 		{"after --", []string{"client", "account", "--", "--peer"}, []string{"client", "account", "--", "--peer"}},

@@ -42,7 +42,7 @@ func TestPeerJSOptions(t *testing.T) {
 		{name: "nothing", want: func(*config.Archiver) {}},
 		{
 			name: "as one calls peerjs",
-			args: "--port 9000 --host 127.0.0.1 --key secret --path /myapp --expire_timeout 1500 --alive_timeout 90000 --concurrent_limit 7 --cleanup_out_msgs 100 --allow_discovery --proxied --sslkey k.pem --sslcert c.pem --cors https://a --cors https://b",
+			args: "--port 9000 --host 127.0.0.1 --key secret --path /myapp --expire_timeout 1500 --alive_timeout 90000 --concurrent_limit 7 --cleanup_out_msgs 100 --allow_discovery --proxied true --sslkey k.pem --sslcert c.pem --cors https://a --cors https://b",
 			open: []string{"127.0.0.1:9000"},
 			want: func(a *config.Archiver) {
 				a.Port, a.Host, a.Key, a.Path, a.ConcurrentLimit, a.AllowDiscovery = "9000", "127.0.0.1", "secret", "/myapp", 7, true
@@ -65,7 +65,7 @@ func TestPeerJSOptions(t *testing.T) {
 		},
 		{
 			name: "our spelling, with units",
-			args: "--expire-timeout 2s --alive-timeout=1m30s --concurrent-limit 3 --cleanup-out-msgs 500ms",
+			args: "--allow-discovery false --expire-timeout 2s --alive-timeout=1m30s --concurrent-limit 3 --cleanup-out-msgs 500ms",
 			want: func(a *config.Archiver) {
 				a.ExpireTimeout, a.AliveTimeout, a.CleanupOutMsgs, a.ConcurrentLimit = sec(2), sec(90), config.Millis(500*time.Millisecond), 3
 			},
