@@ -2,12 +2,9 @@ package roles
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -75,6 +72,7 @@ func NewArchiver(cfg config.Archiver, log *slog.Logger) (_ *Archiver, err error)
 	if err = a.secure(); err != nil {
 		return nil, err
 	}
+	pcfg.Directions = a.directions
 	if a.peers, err = signaling.NewServer(pcfg, a.hooks(), a.log); err != nil {
 		return nil, err
 	}
@@ -168,6 +166,7 @@ func (a *Archiver) Run(ctx context.Context) error {
 		ready = append(ready, "acmeAddr", a.http01.Addr().String())
 	}
 	a.warn()
+	a.announce()
 	a.log.Info("ready", append(ready, "publicKey", a.key.Public(), "url", a.URL())...)
 	return runParts(ctx, a.log, parts...)
 }
@@ -182,48 +181,4 @@ func (a *Archiver) Close() {
 	if a.http01 != nil {
 		a.http01.Close()
 	}
-}
-
-// publicHandler serves clients: the PeerJS server under its path, the
-// archiver's API, and a word for whoever comes by with curl.
-func (a *Archiver) publicHandler() http.Handler {
-	page, lost := http.HandlerFunc(a.welcome), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { a.lost(w) })
-	api := a.list.Handler()
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a.site.route(r.URL.Path, page, api, a.peers, lost).ServeHTTP(w, r)
-	})
-}
-
-// nodeHandler serves nodes: the API alone.
-func (a *Archiver) nodeHandler() http.Handler {
-	api := a.list.Handler()
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if slices.Contains(nodelist.Paths(), r.URL.Path) {
-			api.ServeHTTP(w, r)
-			return
-		}
-		a.lost(w)
-	})
-}
-
-// welcome describes the archiver in plain text.
-func (a *Archiver) welcome(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Access-Control-Allow-Origin", "*")
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	fmt.Fprintf(w, `Liberdus archiver %s
-
-public key      %s
-PeerJS server   %s  (key %s)
-API             %s
-
-A client:       liberdus client nodes --archiver http://%s#%s
-`, Version, a.key.Public(), a.site.peers(), a.cfg.Key,
-		strings.Join(nodelist.Paths(), " "), r.Host, a.key.Public())
-}
-
-// lost answers a request for a path that is not there with those that are.
-func (a *Archiver) lost(w http.ResponseWriter) {
-	w.Header().Set("Access-Control-Allow-Origin", "*")
-	http.Error(w, "no such path here; the PeerJS server is at "+a.site.peers()+
-		", the archiver's API at "+strings.Join(nodelist.Paths(), " "), http.StatusNotFound)
 }

@@ -2,9 +2,7 @@ package roles
 
 import (
 	"net"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/liberdus/liberdus/nodelist"
@@ -40,39 +38,32 @@ func (a *Archiver) rtc(peers signaling.Config) (nodelist.RTC, error) {
 		r.Secure = a.certs != nil
 		return r, nil
 	}
-	u, err := url.Parse(a.cfg.PublicURL)
-	if err != nil {
-		return r, err
-	}
-	r.Host, r.Secure = u.Hostname(), u.Scheme == "https"
-	switch port := u.Port(); {
-	case port != "":
-		r.Port, err = strconv.Atoi(port)
-	case r.Secure:
-		r.Port = 443
-	default:
-		r.Port = 80
-	}
+	o, err := parseOrigin(a.cfg.PublicURL)
+	r.Host, r.Port, r.Secure = o.host, o.port, o.secure
 	return r, err
 }
 
 // URL returns an address of the archiver that a browser may use, if it has one.
-func (a *Archiver) URL() string {
+func (a *Archiver) URL() string { return a.own().String() }
+
+// own is where the best listener is.
+func (a *Archiver) own() origin {
 	host, port := hostPort(a.best())
-	if host = reachable(host); a.certs != nil {
-		host = a.certs.Host(host)
-		return "https://" + net.JoinHostPort(host, strconv.Itoa(port))
+	o := origin{a.certs != nil, reachable(host), port}
+	if o.secure {
+		o.host = a.certs.Host(o.host)
 	}
-	return "http://" + net.JoinHostPort(host, strconv.Itoa(port))
+	return o
 }
 
-// publicURL is what clients are told: where a terminator stands in front, its
-// URL. It has no slash at the end.
-func (a *Archiver) publicURL() string {
+// told is where clients are told to come: to the public URL, if there is one.
+func (a *Archiver) told() origin {
 	if a.cfg.PublicURL != "" {
-		return strings.TrimRight(a.cfg.PublicURL, "/")
+		if o, err := parseOrigin(a.cfg.PublicURL); err == nil { // else New would have refused it
+			return o
+		}
 	}
-	return a.URL()
+	return a.own()
 }
 
 // warn says before the start what will not work or is not safe.

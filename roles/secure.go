@@ -97,10 +97,10 @@ func (a *Archiver) http01Handler() http.Handler {
 			host = strings.Trim(r.Host, "[]")
 		}
 		if !slices.Contains(a.cfg.ACME, strings.ToLower(host)) || r.Method != http.MethodGet && r.Method != http.MethodHead {
-			http.Error(w, "this port is for certificates; the archiver is at "+a.publicURL(), http.StatusNotFound)
+			http.Error(w, "this port is for certificates; the archiver is at "+a.told().String(), http.StatusNotFound)
 			return
 		}
-		http.Redirect(w, r, a.publicURL()+r.URL.RequestURI(), http.StatusTemporaryRedirect)
+		http.Redirect(w, r, a.told().String()+r.URL.RequestURI(), http.StatusTemporaryRedirect)
 	})
 	if acme, ok := a.certs.(*certs.ACME); ok {
 		return acme.HTTP(next)

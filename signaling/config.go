@@ -70,6 +70,9 @@ type Config struct {
 	// the connection; set it where a trusted proxy stands in front.
 	ClientAddr func(*http.Request) netip.Addr
 
+	// Directions tells who asked for a path that is not there which ones are; nil:
+	// the paths alone. It is to repeat nothing of the request that it has not checked.
+	Directions func(*http.Request) string
 	GenerateID func() string // makes the answer of GET {path}/{key}/id; nil = random UUID
 }
 

@@ -33,12 +33,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveSocket(w, r)
 		return
 	case websocket.IsWebSocketUpgrade(r):
-		reply(w, http.StatusBadRequest, typeText, "Bad Request\n\n"+s.directions())
+		reply(w, http.StatusBadRequest, typeText, "Bad Request\n\n"+s.directions(r))
 		return
 	}
 	rest, ok := s.below(path)
 	if !ok {
-		s.notFound(w)
+		s.notFound(w, r)
 		return
 	}
 	s.allowOrigin(w.Header(), r)
@@ -48,7 +48,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case http.MethodGet, http.MethodHead:
 		s.serveCall(w, r, rest)
 	default:
-		s.notFound(w)
+		s.notFound(w, r)
 	}
 }
 
@@ -81,13 +81,13 @@ func (s *Server) serveCall(w http.ResponseWriter, r *http.Request, segments []st
 	case len(segments) == 0:
 		reply(w, http.StatusOK, typeJSON, rootBody)
 	case len(segments) != 2 || segments[0] == "":
-		s.notFound(w)
+		s.notFound(w, r)
 	case strings.EqualFold(segments[1], "id"):
 		s.serveID(w, r)
 	case strings.EqualFold(segments[1], "peers"):
 		s.servePeers(w, r, segments[0])
 	default:
-		s.notFound(w)
+		s.notFound(w, r)
 	}
 }
 
@@ -130,11 +130,14 @@ func (s *Server) servePeers(w http.ResponseWriter, r *http.Request, key string) 
 
 // notFound says which paths there are. It repeats nothing of the request: the
 // paths of old PeerJS clients carry tokens.
-func (s *Server) notFound(w http.ResponseWriter) {
-	reply(w, http.StatusNotFound, typeText, "Not Found\n\n"+s.directions())
+func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
+	reply(w, http.StatusNotFound, typeText, "Not Found\n\n"+s.directions(r))
 }
 
-func (s *Server) directions() string {
+func (s *Server) directions(r *http.Request) string {
+	if s.cfg.Directions != nil {
+		return s.cfg.Directions(r)
+	}
 	return fmt.Sprintf(`This PeerJS server answers at
   %[1]s/                                    what it is
   %[1]s/%[2]s/id                            a fresh peer id
