@@ -145,7 +145,7 @@ func (a *Archiver) Key() string { return a.key.Public() }
 // Run serves until ctx ends or a part fails; then nothing of the archiver is
 // running. A clean stop is nil.
 func (a *Archiver) Run(ctx context.Context) error {
-	parts := []part{{"node list", a.list.Run}, {"peer server", a.peers.Run}}
+	parts := []part{{"node list", a.list.Run}, {"peer server", a.peers.Run}, tally(a.counts, a.log)}
 	var addrs []string
 	if a.certs != nil {
 		parts = append(parts, part{"certificate", a.certs.Run})

@@ -2,6 +2,8 @@ package roles
 
 import (
 	"context"
+	"log/slog"
+	"maps"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -69,6 +71,14 @@ func (g Gate) Leave(addr string) { g.g.leave(netip.MustParseAddr(addr)) }
 
 // Open returns how many addresses are counted.
 func (g Gate) Open() int { return len(g.g.open) }
+
+// Tally runs a tally of counts that the caller changes while it waits.
+func Tally(ctx context.Context, refused, dropped map[string]uint64, log *slog.Logger) error {
+	return tally(func() counts { return counts{maps.Clone(refused), maps.Clone(dropped)} }, log).run(ctx)
+}
+
+// Refused returns what a has refused so far.
+func Refused(a *Archiver) map[string]uint64 { return a.counts().refused }
 
 // PeerServer returns the peer server of a.
 func PeerServer(a *Archiver) *signaling.Server { return a.peers }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 
 	"github.com/liberdus/liberdus/internal/clientip"
 )
@@ -21,6 +22,8 @@ type gate struct {
 	mu   sync.Mutex
 	open map[netip.Addr]int // guarded by mu
 	all  int                // guarded by mu
+
+	refused atomic.Uint64
 }
 
 // maxConns is how many connections the gate lets be open at once: less than the
@@ -37,6 +40,7 @@ func (g *gate) watch(c net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		if !g.enter(remote(c)) {
+			g.refused.Add(1)
 			c.Close()
 		}
 	case http.StateHijacked, http.StateClosed:

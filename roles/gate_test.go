@@ -53,6 +53,9 @@ func TestSilentConnections(t *testing.T) {
 	if !isAlive(t, a, "127.0.0.4") {
 		t.Error("another address is not answered")
 	}
+	if got := roles.Refused(a)["connections"]; got != 2 {
+		t.Errorf("%d connections were counted as refused, want 2", got)
+	}
 	first.Close()
 	for deadline := time.Now().Add(4 * time.Second); !isAlive(t, a, "127.0.0.3"); {
 		if time.Now().After(deadline) {

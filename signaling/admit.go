@@ -50,7 +50,8 @@ func (r *registry) admit(s *session, p proof, now time.Duration) verdict {
 		return v
 	}
 	if held != nil {
-		s.seq, s.marked = held.seq, held.marked && held.sameToken(s.token)
+		s.seq = held.seq
+		s.marked.Store(held.marked.Load() && held.sameToken(s.token))
 		r.detach(held, EndReplaced)
 	} else {
 		r.seq++

@@ -44,7 +44,8 @@ type Config struct {
 	SenderBytes    int // of one sender that wait for absent peers
 
 	// What one connection may say: messages other than HEARTBEAT, those over
-	// 16 KiB counting for several. See docs/protocol.md for what happens above.
+	// 16 KiB counting for several; ten times that for a marked node. See
+	// docs/protocol.md for what happens above.
 	MessageRate, MessageBurst int // a second, and at once
 
 	// What one address may do; an IPv6 /64 counts as one address.

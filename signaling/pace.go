@@ -23,6 +23,8 @@ const (
 	abuseBurst     = 2000            // messages dropped until the socket is closed
 	abuseRate      = 100             // dropped messages a second that are forgiven
 
+	nodeTimes = 10 // as much as others may a node say, which answers all of them
+
 	weightBytes   = 16 << 10 // a message counts once more for each of these
 	freeHeartbeat = 512      // bytes of a HEARTBEAT that does not count at all
 )
@@ -61,7 +63,11 @@ func (c *socket) keepsPace(typ string, n int) bool {
 		return true
 	}
 	r := c.srv.registry
-	v, delay := c.pace.judge(n, c.srv.now(), perSecond(r.cfg.MessageRate, r.cfg.MessageBurst))
+	times := 1
+	if c.marked.Load() {
+		times = nodeTimes
+	}
+	v, delay := c.pace.judge(n, c.srv.now(), perSecond(times*r.cfg.MessageRate, times*r.cfg.MessageBurst))
 	switch {
 	case delay > 0:
 		r.stats.paced.Add(1)

@@ -102,6 +102,27 @@ func TestSteadySender(t *testing.T) {
 	})
 }
 
+// A node answers many clients: it may say ten times as much.
+func TestPaceOfANode(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, n *pipeNet) {
+		a := n.listen(t, "a", "t", here, true)
+		if !n.MarkNode("a") {
+			t.Fatal("MarkNode = false")
+		}
+		if took := <-a.say(2000, `{"type":"ANSWER","dst":"a","payload":1}`); took != 0 {
+			t.Errorf("a burst of 2,000 took %v", took)
+		}
+		if took := <-a.say(1000, `{"type":"ANSWER","dst":"a","payload":1}`); took < 1900*time.Millisecond || took > 2*time.Second {
+			t.Errorf("1,000 more took %v, want 2 s", took)
+		}
+		synctest.Wait()
+		time.Sleep(time.Second)
+		if got := count(a.heard(), "ANSWER"); got != 3000 {
+			t.Errorf("%d arrived, want 3000", got)
+		}
+	})
+}
+
 // Who does not stop is closed; others do not notice.
 func TestAbuse(t *testing.T) {
 	for name, frame := range map[string]string{"offers": `{"type":"OFFER","dst":"b"}`, "garbage": `garbage`} {

@@ -156,7 +156,7 @@ func (r *registry) mark(id string) bool {
 	if s == nil {
 		return false
 	}
-	s.marked = true
+	s.marked.Store(true)
 	r.wheel.remove(s)
 	r.wheel.add(s, r.due(s)) // sooner than it was
 	return true
@@ -174,7 +174,7 @@ func (r *registry) lookup(id string) (p Peer, seen time.Duration, ok bool) {
 
 // peer describes s. It must be called with mu held. LastSeen is left out.
 func (s *session) peer() Peer {
-	return Peer{ID: s.id, Addr: s.addr, TokenHash: s.token, Proven: s.proven, Node: s.marked}
+	return Peer{ID: s.id, Addr: s.addr, TokenHash: s.token, Proven: s.proven, Node: s.marked.Load()}
 }
 
 // ids returns the registered ids in the order of registration.

@@ -22,9 +22,10 @@ type session struct {
 
 	began atomic.Int64 // when the message being read began, in the same way; 0 = none is
 
+	marked atomic.Bool // by Server.MarkNode; set under registry.mu
+
 	// Guarded by registry.mu.
 	proven   bool          // admitted by Hooks.Proof
-	marked   bool          // by Server.MarkNode
 	admitted bool          // has held its id
 	expiry   time.Time     // of the token that proved it
 	seq      uint64        // order of registration, kept over reconnects; fixed once registered

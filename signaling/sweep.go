@@ -60,7 +60,7 @@ func (r *registry) watch(now time.Duration) {
 
 // patience is the silence after which s is taken for dead.
 func (r *registry) patience(s *session) time.Duration {
-	if s.proven || s.marked {
+	if s.proven || s.marked.Load() {
 		return min(r.cfg.PongTimeout, r.cfg.AliveTimeout)
 	}
 	return r.cfg.AliveTimeout

@@ -1,0 +1,66 @@
+package roles
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+)
+
+// tallyEvery is how often an archiver says what it did not serve: often enough
+// to see an attack, or a limit that is too tight, and never a line for each.
+const tallyEvery = time.Minute
+
+// tally logs what was refused and dropped since it last did, if anything was,
+// under the names of [signaling.Stats]. Connections that the gate closed are
+// refused as "connections".
+func tally(count func() counts, log *slog.Logger) part {
+	return part{"tally", func(ctx context.Context) error {
+		tick := time.NewTicker(tallyEvery)
+		defer tick.Stop()
+		last := count()
+		for {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-tick.C:
+			}
+			now := count()
+			refused, dropped := more(last.refused, now.refused), more(last.dropped, now.dropped)
+			if len(refused)+len(dropped) > 0 {
+				log.Info("not served in the last minute", slog.GroupAttrs("refused", refused...), slog.GroupAttrs("dropped", dropped...))
+			}
+			last = now
+		}
+	}}
+}
+
+// counts are what was refused and dropped so far, by reason.
+type counts struct{ refused, dropped map[string]uint64 }
+
+func (a *Archiver) counts() counts {
+	st := a.peers.Stats()
+	c := counts{refused: named(st.Refused), dropped: named(st.Dropped)}
+	c.refused["connections"] = a.gate.refused.Load()
+	return c
+}
+
+func named[K ~string](m map[K]uint64) map[string]uint64 {
+	out := make(map[string]uint64, len(m))
+	for name, n := range m {
+		out[string(name)] = n
+	}
+	return out
+}
+
+// more returns by how much the counts have grown, those that have, by name.
+func more(last, now map[string]uint64) []slog.Attr {
+	var attrs []slog.Attr
+	for _, name := range slices.Sorted(maps.Keys(now)) {
+		if n := now[name] - last[name]; n > 0 {
+			attrs = append(attrs, slog.Uint64(name, n))
+		}
+	}
+	return attrs
+}

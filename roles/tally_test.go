@@ -1,0 +1,41 @@
+package roles_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/liberdus/liberdus/roles"
+)
+
+// An archiver says once a minute what it did not serve, and nothing if it
+// served everything.
+func TestTally(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		refused, dropped := map[string]uint64{"connects": 5, "taken": 1}, map[string]uint64{"rate": 7, "expired": 0}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- roles.Tally(ctx, refused, dropped, slog.New(slog.NewTextHandler(&log, nil))) }()
+		synctest.Wait()
+		refused["connects"] += 10
+		dropped["rate"] += 2000
+		time.Sleep(5 * time.Minute)
+		synctest.Wait()
+		refused["taken"]++
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("tally = %v", err)
+		}
+		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+		if len(lines) != 2 || !strings.HasSuffix(lines[0], `refused.connects=10 dropped.rate=2000`) || !strings.HasSuffix(lines[1], `refused.taken=1`) {
+			t.Errorf("the log says\n%s", &log)
+		}
+	})
+}
