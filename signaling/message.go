@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"iter"
 	"unicode/utf8"
 )
 
@@ -38,6 +37,8 @@ type Message struct {
 
 // ErrMalformed is wrapped by the errors of [ParseMessage].
 var ErrMalformed = errors.New("not a PeerJS message")
+
+var errNoObject = fmt.Errorf("%w: no JSON object", ErrMalformed)
 
 // ParseMessage reads one frame. Members other than the four are ignored, names
 // must match exactly, the last of several equal names counts, and a type, src
@@ -124,96 +125,59 @@ type field struct {
 	other bool   // a value that JavaScript takes for true, but no string
 }
 
-// parse reads a frame. It checks all of it to be JSON, once, and decodes no
-// value that it does not need.
-func parse(frame []byte) (inbound, error) {
-	if !json.Valid(frame) {
-		return inbound{}, fmt.Errorf("%w: no JSON", ErrMalformed)
+// parse reads a frame. It checks all of it to be JSON, in one pass, and decodes
+// no value that it does not need.
+func parse(frame []byte) (in inbound, _ error) {
+	i := skipSpace(frame, 0)
+	if at(frame, i) != '{' {
+		return inbound{}, errNoObject
 	}
-	frame = bytes.TrimSpace(frame)
-	if frame[0] != '{' {
-		return inbound{}, fmt.Errorf("%w: no object", ErrMalformed)
-	}
-	var in inbound
-	for name, value := range members(frame) {
-		switch name {
-		case "type":
-			in.typ = readField(value).text
-		case "src":
-			in.src = readField(value)
-		case "dst":
-			in.dst = readField(value)
-		case "payload":
-			in.payload = value
+	i = skipSpace(frame, i+1)
+	if at(frame, i) == '}' {
+		if skipSpace(frame, i+1) != len(frame) {
+			return inbound{}, errNoObject
 		}
+		return in, nil
 	}
-	return in, nil
-}
-
-// members yields the members of a JSON object that is known to be valid and
-// has no space around it.
-func members(obj []byte) iter.Seq2[string, []byte] {
-	return func(yield func(string, []byte) bool) {
-		i := skipSpace(obj, 1)
-		for i < len(obj) && obj[i] == '"' {
-			end := stringEnd(obj, i)
-			name := unquote(obj[i:end])
-			i = skipSpace(obj, skipSpace(obj, end)+1) // the colon
-			end = valueEnd(obj, i)
-			if !yield(name, obj[i:end:end]) {
-				return
-			}
-			i = skipSpace(obj, skipSpace(obj, end)+1) // the comma, or the end
+	for {
+		name := i
+		value := nameEnd(frame, i)
+		end := valueEnd(frame, value)
+		if end < 0 {
+			return inbound{}, errNoObject
 		}
-	}
-}
-
-func skipSpace(b []byte, i int) int {
-	for i < len(b) && (b[i] == ' ' || b[i] == '\t' || b[i] == '\n' || b[i] == '\r') {
-		i++
-	}
-	return i
-}
-
-// stringEnd returns the index after the string that starts at b[i].
-func stringEnd(b []byte, i int) int {
-	for i++; i < len(b); i++ {
-		switch b[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
-		}
-	}
-	return len(b)
-}
-
-// valueEnd returns the index after the value that starts at b[i].
-func valueEnd(b []byte, i int) int {
-	for depth := 0; i < len(b); i++ {
-		switch b[i] {
-		case '"':
-			i = stringEnd(b, i) - 1
-		case '{', '[':
-			depth++
-		case '}', ']':
-			if depth == 0 {
-				return i // a number or literal was the object's last member
-			}
-			depth--
-		case ',', ' ', '\t', '\n', '\r':
-			if depth == 0 {
-				return i
-			}
+		in.set(frame[name:value], frame[value:end:end])
+		i = skipSpace(frame, end)
+		switch at(frame, i) {
+		case ',':
+			i = skipSpace(frame, i+1)
 			continue
-		default:
-			continue // inside a number, a literal or a nested value
+		case '}':
+			if skipSpace(frame, i+1) == len(frame) {
+				return in, nil
+			}
 		}
-		if depth == 0 {
-			return i + 1
-		}
+		return inbound{}, errNoObject
 	}
-	return len(b)
+}
+
+// set takes in one member. The quoted name may be followed by anything.
+func (in *inbound) set(name, value []byte) {
+	name = name[:stringEnd(name, 0)]
+	known := string(name[1 : len(name)-1]) // does not leave this function
+	if bytes.IndexByte(name, '\\') >= 0 {
+		known = unquote(name)
+	}
+	switch known {
+	case "type":
+		in.typ = readField(value).text
+	case "src":
+		in.src = readField(value)
+	case "dst":
+		in.dst = readField(value)
+	case "payload":
+		in.payload = value
+	}
 }
 
 // unquote decodes a valid JSON string. A lone surrogate becomes U+FFFD.
