@@ -190,20 +190,25 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	if offered := websocket.Subprotocols(r); len(offered) > 0 {
 		header = http.Header{"Sec-Websocket-Protocol": offered[:1]}
 	}
-	conn, err := s.upgrader.Upgrade(w, r, header)
+	hijacker := &quietHijacker{ResponseWriter: w, buffers: &s.inbufs, limit: s.cfg.WriteTimeout}
+	conn, err := s.upgrader.Upgrade(hijacker, r, header)
 	if err != nil {
 		s.registry.cancel(addr, s.now())
 		return // answered
 	}
-	c := s.newSocket(conn, r, addr)
-	start := func() { s.sockets.Go(c.run) }
-	if !s.registry.open(&c.session, start) {
+	cred := parseCredentials(r.URL.RawQuery)
+	c := s.newSocket(conn, hijacker.conn, r, cred, addr)
+	if !s.registry.open(&c.session, func() { s.sockets.Add(1) }) {
 		s.registry.cancel(addr, s.now())
 		s.registry.stats.refused[RefusedStopping].Add(1)
 		bye := websocket.FormatCloseMessage(websocket.CloseGoingAway, "")
 		_ = conn.WriteControl(websocket.CloseMessage, bye, time.Now().Add(controlWait))
 		_ = conn.Close()
+		return
 	}
+	defer s.sockets.Done()
+	c.admit(cred)
+	s.sockets.Go(c.run)
 }
 
 // refuse answers a request that is not even looked at.

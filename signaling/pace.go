@@ -59,7 +59,7 @@ func (p *pace) judge(n int, now time.Duration, r rate) (v verdictOnPace, delay t
 // keepsPace charges a message and waits as long as the pace demands. It is
 // false if the message must be dropped.
 func (c *socket) keepsPace(typ string, n int) bool {
-	if !c.paced || typ == TypeHeartbeat && n <= freeHeartbeat {
+	if c.pace == nil || typ == TypeHeartbeat && n <= freeHeartbeat {
 		return true
 	}
 	r := c.srv.registry

@@ -52,10 +52,11 @@ type Server struct {
 
 	sockets sync.WaitGroup // goroutines of sockets
 	buffers sync.Pool      // of *bytes.Buffer, for messages being read
+	inbufs  sync.Pool      // of *inbuf, for what arrives
 }
 
 const (
-	readBuffer  = 2048 // per socket; an offer in one read
+	readBuffer  = 128  // per socket; a control frame. The rest is in pooled buffers
 	writeBuffer = 4096 // pooled
 )
 
@@ -74,12 +75,12 @@ func NewServer(cfg Config, hooks Hooks, log *slog.Logger) (*Server, error) {
 	s := &Server{cfg: cfg, base: normalizePath(cfg.Path), hooks: hooks, log: log.With("part", "signaling"), start: time.Now()}
 	s.registry = newRegistry(cfg, hooks.Proof != nil, s.tell)
 	s.buffers.New = func() any { return new(bytes.Buffer) }
+	s.inbufs.New = func() any { return new(inbuf) }
 	s.upgrader = websocket.Upgrader{
-		HandshakeTimeout: cfg.WriteTimeout,
-		ReadBufferSize:   readBuffer,
-		WriteBufferSize:  writeBuffer,
-		WriteBufferPool:  new(sync.Pool),
-		CheckOrigin:      func(*http.Request) bool { return true }, // pages of any origin are the users
+		ReadBufferSize:  readBuffer,
+		WriteBufferSize: writeBuffer,
+		WriteBufferPool: new(sync.Pool),
+		CheckOrigin:     func(*http.Request) bool { return true }, // pages of any origin are the users
 		Error: func(w http.ResponseWriter, _ *http.Request, status int, _ error) {
 			http.Error(w, http.StatusText(status), status)
 		},

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -23,11 +24,9 @@ type socket struct {
 	// Fixed.
 	srv   *Server
 	conn  *websocket.Conn
-	cred  credentials // emptied by admit
-	badly bool        // cred is not admissible
+	quiet *quietConn // under conn
 
-	pace  pace // owned by run
-	paced bool // whether pace counts; fixed
+	pace *pace // owned by run; nil: the socket is spared
 }
 
 var heartbeat = []byte(`{"type":"HEARTBEAT"}`)
@@ -38,16 +37,18 @@ const (
 	lingerBytes   = 64 << 20 // read and thrown away at most, so that a close frame is not lost to a reset
 )
 
-// newSocket takes over a connection that has just been upgraded.
-func (s *Server) newSocket(conn *websocket.Conn, r *http.Request, addr netip.Addr) *socket {
-	cred := parseCredentials(r.URL.RawQuery)
+// newSocket takes over a connection that has just been upgraded. It keeps
+// nothing of the request, which is much larger than the socket.
+func (s *Server) newSocket(conn *websocket.Conn, quiet *quietConn, r *http.Request, cred credentials, addr netip.Addr) *socket {
 	c := &socket{
 		session: session{
-			id: cred.id, token: sha256.Sum256([]byte(cred.token)), addr: addr, remote: remoteName(r, addr),
+			id: strings.Clone(cred.id), token: sha256.Sum256([]byte(cred.token)), addr: addr, remote: remoteName(r, addr),
 			out: outbox{maxFrames: s.cfg.OutboundMessages, maxBytes: s.cfg.OutboundBytes},
 		},
-		srv: s, conn: conn, cred: cred, paced: !s.registry.places.spares(addr),
-		badly: cred.key == "" || !validID(cred.id) || !validToken(cred.token),
+		srv: s, conn: conn, quiet: quiet,
+	}
+	if !s.registry.places.spares(addr) {
+		c.pace = new(pace)
 	}
 	c.wire = c
 	conn.SetReadLimit(int64(s.cfg.MaxMessage))
@@ -69,9 +70,9 @@ func (s *Server) newSocket(conn *websocket.Conn, r *http.Request, addr netip.Add
 	return c
 }
 
-// run serves the socket until it is closed.
+// run serves the socket until it is closed. It begins on a fresh stack, which
+// stays small until the peer says something.
 func (c *socket) run() {
-	c.admit()
 	why, polite := c.read()
 	c.srv.registry.end(&c.session, why)
 	c.srv.registry.events.flush()
@@ -85,9 +86,8 @@ func (c *socket) run() {
 }
 
 // admit asks for the id, or says why it is refused and begins to close.
-func (c *socket) admit() {
-	why := c.judge()
-	c.cred = credentials{} // the token is not kept
+func (c *socket) admit(cred credentials) {
+	why := c.judge(cred)
 	if why == "" {
 		c.srv.registry.events.flush()
 		return
@@ -102,16 +102,16 @@ func (c *socket) admit() {
 	c.close(websocket.CloseGoingAway)
 }
 
-func (c *socket) judge() Refusal {
+func (c *socket) judge(cred credentials) Refusal {
 	switch {
-	case c.badly:
+	case cred.key == "" || !validID(cred.id) || !validToken(cred.token):
 		return RefusedParams
-	case c.cred.key != c.srv.cfg.Key:
+	case cred.key != c.srv.cfg.Key:
 		return RefusedKey
 	}
 	v := c.srv.registry.admit(&c.session, proof{}, c.srv.now())
 	if v.needProof {
-		expiry, err := c.srv.hooks.Proof(c.cred.id, c.cred.token)
+		expiry, err := c.srv.hooks.Proof(cred.id, cred.token)
 		v = c.srv.registry.admit(&c.session, proof{checked: true, valid: err == nil, expiry: expiry}, c.srv.now())
 	}
 	return v.refusal
@@ -121,25 +121,35 @@ func (c *socket) judge() Refusal {
 // whether a close frame of ours is under way that the peer should get to read.
 func (c *socket) read() (why End, polite bool) {
 	for {
-		kind, r, err := c.conn.NextReader()
-		if err != nil {
-			return endOf(err)
-		}
-		buf := c.srv.buffers.Get().(*bytes.Buffer)
-		buf.Reset()
-		c.began.Store(int64(max(1, c.srv.now()))) // 0 is for none
-		_, err = buf.ReadFrom(r)
-		c.began.Store(0)
+		err := c.quiet.await(c.alive)
 		if err == nil {
-			c.handle(kind, buf.Bytes())
-		}
-		if buf.Cap() <= maxKeptBuffer {
-			c.srv.buffers.Put(buf)
+			err = c.readMessage()
 		}
 		if err != nil {
 			return endOf(err)
 		}
 	}
+}
+
+func (c *socket) alive() { c.touch(c.srv.now()) }
+
+func (c *socket) readMessage() error {
+	kind, r, err := c.conn.NextReader()
+	if err != nil {
+		return err
+	}
+	buf := c.srv.buffers.Get().(*bytes.Buffer)
+	buf.Reset()
+	c.began.Store(int64(max(1, c.srv.now()))) // 0 is for none
+	_, err = buf.ReadFrom(r)
+	c.began.Store(0)
+	if err == nil {
+		c.handle(kind, buf.Bytes())
+	}
+	if buf.Cap() <= maxKeptBuffer {
+		c.srv.buffers.Put(buf)
+	}
+	return err
 }
 
 // handle takes one message. It keeps nothing of data.
@@ -164,17 +174,18 @@ func (c *socket) handle(kind int, data []byte) {
 		c.srv.registry.stats.drop(DropMalformed, 1)
 		return
 	}
-	c.touch(c.srv.now())
+	now := c.srv.now()
+	c.touch(now)
 	if l, ok := c.srv.registry.letterOf(&c.session, in); ok {
-		c.pass(l)
+		c.pass(l, now)
 	}
 }
 
 // pass routes a message. While its destination has no room this socket is not
 // read: that slows down whoever sends too much to somebody.
-func (c *socket) pass(l letter) {
+func (c *socket) pass(l letter, now time.Duration) {
 	r := c.srv.registry
-	for full := r.route(&c.session, l, c.srv.now()); full != nil; full = r.route(&c.session, l, c.srv.now()) {
+	for full := r.route(&c.session, l, now); full != nil; full = r.route(&c.session, l, c.srv.now()) {
 		r.stats.delayed.Add(1)
 		if !full.out.awaitRoom(c.srv.cfg.SlowTimeout) {
 			r.slow(full)
@@ -228,11 +239,11 @@ func (c *socket) write() {
 }
 
 func (c *socket) writeItem(it item) error {
+	if it.kind == itemMessage { // quietConn sees to the deadline
+		return c.conn.WriteMessage(websocket.TextMessage, it.data)
+	}
 	deadline := time.Now().Add(c.srv.cfg.WriteTimeout)
 	switch it.kind {
-	case itemMessage:
-		_ = c.conn.SetWriteDeadline(deadline)
-		return c.conn.WriteMessage(websocket.TextMessage, it.data)
 	case itemPing:
 		return c.conn.WriteControl(websocket.PingMessage, nil, deadline)
 	case itemPong:
