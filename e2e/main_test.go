@@ -33,6 +33,7 @@ type toolbox struct {
 	liberdus string // the binary under test, built with the race detector
 	browser  string // Chromium or Chrome
 	library  string // simple-peerjs as one script for a browser
+	nginx    string
 	certutil string // of NSS, whose database is where Chromium looks for authorities
 }
 
@@ -85,6 +86,9 @@ func prepare(dir string) (toolbox, error) {
 	if box.certutil, err = exec.LookPath("certutil"); err != nil {
 		return box, errors.New("no certutil found: apt-get install libnss3-tools")
 	}
+	if box.nginx, err = findNginx(); err != nil {
+		return box, err
+	}
 	if err := command(ctx, "..", "go", "build", "-race", "-o", box.liberdus, "."); err != nil {
 		return box, fmt.Errorf("build the binary (the race detector needs a C compiler: apt-get install gcc libc6-dev): %w", err)
 	}
@@ -106,6 +110,16 @@ func findBrowser() (string, error) {
 		}
 	}
 	return "", fmt.Errorf("no browser found (looked for %s): apt-get install chromium, or set CHROME_PATH", strings.Join(names, ", "))
+}
+
+// findNginx looks in the folder of system programs too, which is not on every user's path.
+func findNginx() (string, error) {
+	for _, name := range []string{"nginx", "/usr/sbin/nginx"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	return "", errors.New("no nginx found: apt-get install nginx-light")
 }
 
 // installPackages runs npm ci in js/ unless what is installed is as new as the lock file.
