@@ -44,7 +44,7 @@ type Config struct {
 	// take a millisecond. Those that come later are trickled.
 	GatherWait time.Duration
 	// Silence is after how long a peer that says nothing is gone. Peers that
-	// have nothing to say prove every sixth of it that they are there.
+	// have nothing to say prove about every half of it that they are there.
 	Silence time.Duration
 	// SendTimeout is how long a message may wait for a peer that does not
 	// read before its session is closed.

@@ -41,7 +41,7 @@ type conn struct {
 	dials  bool
 	ctx    context.Context // ends with the connection; its cause says why
 	cancel context.CancelCauseFunc
-	inbox  chan inbound
+	inbox  chan *inbound
 	ready  chan *Session // gets the session once; buffered
 	done   chan struct{} // closed when nothing of it is left
 
@@ -80,7 +80,7 @@ func newConn(p *Peer, key connKey) *conn {
 	c := &conn{
 		p: p, key: key, ctx: ctx, cancel: cancel,
 		log:        p.log.With("peer", clip(key.peer), "conn", clip(key.id)),
-		inbox:      make(chan inbound, inboxSize),
+		inbox:      make(chan *inbound, inboxSize),
 		ready:      make(chan *Session, 1),
 		done:       make(chan struct{}),
 		candidates: make(chan *webrtc.ICECandidate, maxCandidates),
@@ -104,7 +104,7 @@ func (c *conn) reach(from, to Hop) {
 // connection loses it.
 func (c *conn) deliver(in inbound) {
 	select {
-	case c.inbox <- in:
+	case c.inbox <- &in: // a pointer: a session keeps its inbox for life, and it is empty
 	default:
 		c.cancel(c.fail(fmt.Errorf("%w: signalling messages", errFlooded)))
 	}
@@ -226,7 +226,7 @@ func (c *conn) negotiate() error {
 			}
 			return fmt.Errorf("%w: %v passed", ErrTimeout, c.p.cfg.HandshakeTimeout)
 		case in := <-c.inbox:
-			if err := c.handle(in); err != nil {
+			if err := c.handle(*in); err != nil {
 				return err
 			}
 		case cand := <-c.candidates:
@@ -269,7 +269,7 @@ func (c *conn) live() {
 			return
 		case in := <-c.inbox:
 			if !in.absent && !in.lost { // neither says anything about an open channel
-				err = c.handle(in)
+				err = c.handle(*in)
 			}
 		case cand := <-c.candidates:
 			c.sendCandidate(cand)

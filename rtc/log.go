@@ -4,18 +4,38 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 
 	"github.com/pion/logging"
 )
 
 // pionLog hands pion's logging to slog at debug level: most of its warnings
 // can be caused by a stranger's packet, and must not flood an operator's log.
-type pionLog struct{ log *slog.Logger }
+// Pion asks for a logger for each part of each connection; those of one scope
+// are the same.
+type pionLog struct {
+	log *slog.Logger
 
-var _ logging.LoggerFactory = pionLog{}
+	mu     sync.Mutex
+	scopes map[string]pionScope // guarded by mu
+}
 
-func (f pionLog) NewLogger(scope string) logging.LeveledLogger {
-	return pionScope{f.log.With("scope", scope)}
+var _ logging.LoggerFactory = (*pionLog)(nil)
+
+func newPionLog(log *slog.Logger) *pionLog {
+	return &pionLog{log: log.With("part", "pion"), scopes: make(map[string]pionScope)}
+}
+
+// NewLogger is called with the names of pion's parts, which are few.
+func (f *pionLog) NewLogger(scope string) logging.LeveledLogger {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s, ok := f.scopes[scope]
+	if !ok {
+		s = pionScope{f.log.With("scope", scope)}
+		f.scopes[scope] = s
+	}
+	return s
 }
 
 type pionScope struct{ log *slog.Logger }

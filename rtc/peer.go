@@ -88,14 +88,19 @@ func New(cfg Config, log *slog.Logger) (*Peer, error) {
 
 func (p *Peer) settings() webrtc.SettingEngine {
 	var s webrtc.SettingEngine
-	s.LoggerFactory = pionLog{p.log.With("part", "pion")}
+	s.LoggerFactory = newPionLog(p.log)
 	s.DetachDataChannels()
 	s.DisableMediaEngineCopy(true)
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	s.SetIncludeLoopbackCandidate(p.cfg.Loopback)
 	s.SetSCTPMaxReceiveBufferSize(receiveBuffer)
-	// Pion counts the time to "disconnected" and that to "failed" one after the other.
-	s.SetICETimeouts(p.cfg.Silence/2, p.cfg.Silence/2, p.cfg.Silence/6)
+	// Pion counts the time to "disconnected" and that to "failed" one after the
+	// other, and looks at the clock every 2 s. It sends a check after the last of
+	// the three if nothing went over the pair in one direction, and from then on
+	// at each look until something comes: with 12 s of silence and 5 s, both ends
+	// check four times before they give up, and an idle session is checked once
+	// in 6 s by one of them, as often as consent asks for (RFC 7675, 5.1).
+	s.SetICETimeouts(p.cfg.Silence*2/3, p.cfg.Silence/3, p.cfg.Silence*5/12)
 	// The first checks often overtake the candidates they belong to; waiting a
 	// second for a better pair than the one that works helps nobody here.
 	s.SetPrflxAcceptanceMinWait(0)
