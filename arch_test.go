@@ -31,7 +31,7 @@ var arrows = map[string]string{
 	"internal/config":    "internal/clientip",
 	"internal/telemetry": "",
 	"internal/demo":      "",
-	"bench":              "signaling",
+	"bench":              "rtc signaling",
 	// For tests alone. The runner has nothing of ours: it must not share the server's mistakes.
 	"signaling/conformance": "",
 	"internal/binarypack":   "",

@@ -72,6 +72,16 @@ func ourNode(ctx context.Context, e *env) (*sessionSide, error) {
 	return s, err
 }
 
+// ourNodeAndClient is ourNode with our client in place of the common one.
+func ourNodeAndClient(ctx context.Context, e *env) (*sessionSide, error) {
+	s, err := ourNode(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	s.load, err = e.load("our sessions")
+	return s, err
+}
+
 // body is what every side answers.
 func (s *sessionSide) body(ctx context.Context) (string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.url+"/account/"+benchAccount, nil)
@@ -287,9 +297,14 @@ func idle(start nodeMaker, sizes ...int) func(ctx context.Context, e *env) (figu
 			f[idleCPU(n)] = float64((after - before).Microseconds()) / span.Seconds() / float64(n)
 			f[idleRSS(n)] = (rss - empty) / 1024 / float64(n)
 		}
+		if len(sizes) > 1 {
+			f[growthCPU] = f[idleCPU(sizes[len(sizes)-1])] / f[idleCPU(sizes[0])]
+		}
 		return f, nil
 	}
 }
+
+const growthCPU = "CPU per session, most / least sessions"
 
 func idleCPU(n int) string { return fmt.Sprintf("CPU per session and second, %d idle", n) }
 func idleRSS(n int) string { return fmt.Sprintf("memory per session, %d idle", n) }
@@ -339,11 +354,27 @@ func sessionScenarios() []scenario {
 		},
 		{
 			section: sessions, name: "idle",
-			about: "sessions of a plain pion client that are not used",
-			sides: []side{{"liberdus", idle(ourNode, 300)}, {"raw pion", idle(rawPionNode, 300)}},
+			about: "sessions that are not used; raw pion's client checks every 2 s that the node is there, ours every 6 s unless the node does",
+			sides: []side{
+				{"liberdus and its client", idle(ourNodeAndClient, 300)},
+				{"liberdus", idle(ourNode, 300)},
+				{"raw pion", idle(rawPionNode, 300)},
+			},
 			metrics: []metric{
 				{name: idleCPU(300), unit: "µs", goals: []goal{{"raw pion", 0.5}}},
 				{name: idleRSS(300), unit: "KB", goals: []goal{{"raw pion", 0.8}}},
+			},
+		},
+		{
+			section: sessions, name: "many idle",
+			about: "the same with a plain pion client, 500 sessions and then 3,000 in one process",
+			sides: []side{{"liberdus", idle(ourNode, 500, 3000)}},
+			metrics: []metric{
+				{name: idleCPU(500), unit: "µs"},
+				{name: idleCPU(3000), unit: "µs"},
+				{name: growthCPU, goals: []goal{{"", 1.15}}},
+				{name: idleRSS(500), unit: "KB"},
+				{name: idleRSS(3000), unit: "KB"},
 			},
 		},
 	}

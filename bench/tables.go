@@ -24,8 +24,9 @@ func servers() map[string]func(ctx context.Context) error {
 // loads are the makers of load, by the name that "bench load" knows.
 func loads() map[string]func() loader {
 	return map[string]func() loader{
-		"signalling": newSignallingLoad,
-		"sessions":   newSessionLoad,
-		"http":       newHTTPLoad,
+		"signalling":   newSignallingLoad,
+		"sessions":     newSessionLoad,
+		"http":         newHTTPLoad,
+		"our sessions": newOurSessionLoad,
 	}
 }

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/liberdus/liberdus/rtc"
+	"github.com/liberdus/liberdus/signaling"
+)
+
+// newOurSessionLoad is our own client, for what depends on both ends: which of
+// them checks that the other is alive, and how often.
+func newOurSessionLoad() loader {
+	var sessions []*rtc.Session
+	var peer *rtc.Peer
+	var reading sync.WaitGroup
+	return func(ctx context.Context, c command) (any, error) {
+		switch c.Do {
+		case "connect":
+			var a connectArgs
+			if err := json.Unmarshal(c.Args, &a); err != nil {
+				return nil, err
+			}
+			var took []float64
+			for range a.Sessions {
+				began := time.Now()
+				if len(sessions)%perSignaller == 0 {
+					var err error
+					if peer, err = ourClient(ctx, a.Server, &reading); err != nil {
+						return nil, err
+					}
+				}
+				s, err := peer.Dial(ctx, rtc.Target{Server: "archiver", PeerID: a.Peer, Dialect: rtc.DialectSimplePeer})
+				if err != nil {
+					return nil, fmt.Errorf("session %d: %w", len(sessions)+1, err)
+				}
+				sessions = append(sessions, s)
+				took = append(took, milliseconds(time.Since(began)))
+			}
+			return took, nil
+		case "check":
+			for i, s := range sessions {
+				if err := s.Err(); err != nil {
+					return nil, fmt.Errorf("session %d: %w", i+1, err)
+				}
+			}
+			return nil, nil
+		}
+		return nil, errors.New("unknown command " + c.Do)
+	}
+}
+
+func ourClient(ctx context.Context, server string, reading *sync.WaitGroup) (*rtc.Peer, error) {
+	log := slog.New(slog.DiscardHandler)
+	p, err := rtc.New(rtc.DefaultConfig(), log)
+	if err != nil {
+		return nil, err
+	}
+	sig, err := signaling.Dial(ctx, signaling.ClientConfig{URL: server}, log)
+	if err != nil {
+		return nil, err
+	}
+	link, err := p.Attach("archiver", sig)
+	if err != nil {
+		return nil, err
+	}
+	reading.Go(func() { _ = link.Run(ctx) })
+	return p, nil
+}
