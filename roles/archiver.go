@@ -39,10 +39,11 @@ func NewArchiver(cfg config.Archiver, log *slog.Logger) (_ *Archiver, err error)
 	if err != nil {
 		return nil, err
 	}
-	if err := limit(&pcfg, cfg); err != nil {
+	log = log.With("role", "archiver")
+	if err := limit(&pcfg, cfg, log); err != nil {
 		return nil, &UsageError{Err: err}
 	}
-	a := &Archiver{cfg: cfg, log: log.With("role", "archiver"), site: sitemap{pcfg.Base()}}
+	a := &Archiver{cfg: cfg, log: log, site: sitemap{pcfg.Base()}}
 	if a.gate, err = gateOf(cfg); err != nil {
 		return nil, &UsageError{Err: err}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"maps"
+	"net/http"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -71,6 +72,12 @@ func (g Gate) Leave(addr string) { g.g.leave(netip.MustParseAddr(addr)) }
 
 // Open returns how many addresses are counted.
 func (g Gate) Open() int { return len(g.g.open) }
+
+// Front returns what tells whom a request comes from.
+func Front(trusted []string, log *slog.Logger) (func(*http.Request) netip.Addr, error) {
+	proxies, err := clientip.Parse(trusted)
+	return (&front{proxies: proxies, log: log}).addrOf, err
+}
 
 // Tally runs a tally of counts that the caller changes while it waits.
 func Tally(ctx context.Context, refused, dropped map[string]uint64, log *slog.Logger) error {

@@ -1,6 +1,7 @@
 package roles
 
 import (
+	"log/slog"
 	"time"
 
 	"github.com/liberdus/liberdus/internal/config"
@@ -21,7 +22,7 @@ func gateOf(cfg config.Archiver) (*gate, error) {
 }
 
 // limit puts into p what one address, and one connection, may do.
-func limit(p *signaling.Config, cfg config.Archiver) error {
+func limit(p *signaling.Config, cfg config.Archiver, log *slog.Logger) error {
 	proxies, err := cfg.Proxies()
 	if err != nil {
 		return err
@@ -30,7 +31,8 @@ func limit(p *signaling.Config, cfg config.Archiver) error {
 	if err != nil {
 		return err
 	}
-	p.ClientAddr, p.LimitExempt = proxies.Of, exempt
+	f := &front{proxies: proxies, log: log}
+	p.ClientAddr, p.LimitExempt = f.addrOf, exempt
 	p.AllowOrigin = cfg.AllowOrigin
 	if len(cfg.CORS) == 0 {
 		p.CORS = cfg.AllowOrigin // whoever may not connect need not read answers either

@@ -1,13 +1,16 @@
 package roles_test
 
 import (
+	"bytes"
 	"context"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 
@@ -46,6 +49,40 @@ func startArchiver(t *testing.T, change func(*config.Archiver)) *roles.Archiver 
 // from dials from an address of this machine's own.
 func from(addr string) *net.Dialer {
 	return &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(addr)}}
+}
+
+// A proxy nearby that nobody named is warned about, once; a stranger's header
+// is not.
+func TestUnnamedProxyIsWarnedOf(t *testing.T) {
+	for _, tt := range []struct {
+		name, remote, header string
+		trusted              []string
+		warns                int
+	}{
+		{"a proxy on this machine", "127.0.0.1:5", "203.0.113.7", nil, 1},
+		{"a proxy in the cluster", "10.0.0.7:5", "203.0.113.7", []string{"10.0.0.8"}, 1},
+		{"a trusted one", "127.0.0.1:5", "203.0.113.7", []string{"127.0.0.1"}, 0},
+		{"no header", "127.0.0.1:5", "", nil, 0},
+		{"a stranger", "203.0.113.9:5", "203.0.113.7", nil, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var log bytes.Buffer
+			addrOf, err := roles.Front(tt.trusted, slog.New(slog.NewTextHandler(&log, nil)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := &http.Request{RemoteAddr: tt.remote, Header: http.Header{}}
+			if tt.header != "" {
+				r.Header.Set("X-Forwarded-For", tt.header)
+			}
+			for range 3 {
+				addrOf(r)
+			}
+			if got := strings.Count(log.String(), "--trusted-proxy "); got != tt.warns {
+				t.Errorf("%d warnings, want %d:\n%s", got, tt.warns, &log)
+			}
+		})
+	}
 }
 
 // A reverse proxy in front of an archiver is believed only if it is trusted.
