@@ -26,6 +26,7 @@ type Client struct {
 	cfg       config.Client
 	log       *slog.Logger
 	archivers []*nodelist.Client
+	tune      func(*rtc.Config) // for tests; nil changes nothing
 	// Progress, if set, is told in a few words what the client waits for.
 	Progress func(what string)
 }
@@ -80,6 +81,8 @@ type conversation struct {
 	*rpc.Client
 	session *rtc.Session
 	peerID  string
+	ended   <-chan struct{} // closed when the session has
+	worn    <-chan struct{} // closed when it is to be replaced
 	close   func()
 }
 
@@ -200,6 +203,9 @@ func (c *Client) dialler(ctx context.Context, a nodelist.Archiver, at located) (
 	cfg := rtc.DefaultConfig()
 	cfg.Verifier = identityVerifier{}
 	cfg.Loopback = isLoopback(at.server.Host)
+	if c.tune != nil {
+		c.tune(&cfg)
+	}
 	d := &dialler{c: c, sig: sig}
 	if d.peer, err = rtc.New(cfg, c.log); err != nil {
 		sig.Close()
@@ -228,7 +234,7 @@ func (d *dialler) dial(ctx context.Context, t rtc.Target) (*conversation, error)
 		d.c.log.Warn("the node's clock differs from this machine's", "by", skew.String())
 	}
 	d.c.Progress("waiting for an answer of " + t.PeerID)
-	conv := &conversation{Client: rpc.NewClient(s, d.sig.ID()), session: s, peerID: t.PeerID}
+	conv := &conversation{Client: rpc.NewClient(s, d.sig.ID()), session: s, peerID: t.PeerID, ended: s.Context().Done(), worn: s.Worn()}
 	conv.TooLarge = func(err error) bool { return errors.Is(err, rtc.ErrTooLarge) }
 	conv.Malformed = func(err error) bool { return errors.Is(err, rtc.ErrMalformed) }
 	d.work.Go(func() { conv.Run() }) // its end shows in the requests

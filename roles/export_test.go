@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/liberdus/liberdus/internal/clientip"
@@ -111,3 +112,60 @@ func NodeAddr(a *Archiver) string { return a.nodes.Addr().String() }
 
 // Online is closed when n has joined its first archiver.
 func Online(n *Consensor) <-chan struct{} { return n.online }
+
+// Tune changes how c's sessions are set up.
+func Tune(c *Client, f func(*rtc.Config)) { c.tune = f }
+
+// A Line is a line over conversations that a test makes.
+type Line struct{ l *line }
+
+// A Conversation is a conversation.
+type Conversation = conversation
+
+// NewConversation makes a conversation over s.
+func NewConversation(peer string, s rpc.Stream, ended, worn <-chan struct{}) *conversation {
+	conv := &conversation{Client: rpc.NewClient(s, "me"), peerID: peer, ended: ended, worn: worn}
+	conv.close = func() {}
+	return conv
+}
+
+// OnClose says what closing conv does.
+func OnClose(conv *conversation, f func()) { conv.close = f }
+
+// Opener opens conversations.
+type Opener = func(context.Context) (*conversation, error)
+
+// NewLine is newLine.
+func NewLine(open Opener, log *slog.Logger) Line { return Line{newLine(open, log)} }
+
+// ClientLine returns a line of c, and counts the sessions it opens.
+func ClientLine(c *Client, opened *atomic.Int64) Line {
+	return NewLine(func(ctx context.Context) (*conversation, error) {
+		opened.Add(1)
+		return c.connect(ctx)
+	}, c.log)
+}
+
+// Do sends a request and returns the answer and who gave it.
+func (l Line) Do(ctx context.Context, r rpc.Request) (rpc.Reply, string, error) {
+	a, err := l.l.do(ctx, r)
+	return a.Reply, a.peer, err
+}
+
+// Inject is inject.
+func (l Line) Inject(ctx context.Context, c *Client, id string) (Injected, error) {
+	return c.inject(ctx, l.l, id, []byte(`{}`))
+}
+
+// Drop ends the session of the moment, as a lost network would.
+func (l Line) Drop() {
+	l.l.mu.Lock()
+	conv := l.l.now
+	l.l.mu.Unlock()
+	if conv != nil {
+		conv.session.Close()
+	}
+}
+
+// Close is close.
+func (l Line) Close() { l.l.close() }

@@ -22,21 +22,18 @@ const (
 // Account returns {"id","account","peer"}; where there is no such account,
 // "account" is null and the error is [ErrNoAccount].
 func (c *Client) Account(ctx context.Context, id string) (any, error) {
-	conv, err := c.connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer conv.close()
+	l := newLine(c.connect, c.log)
+	defer l.close()
 	body, err := signing.Canonical(signing.Object{"id": id})
 	if err != nil {
 		return nil, &UsageError{fmt.Errorf("account id: %w", err)}
 	}
 	// The literal form is the one that the first JavaScript nodes know.
-	reply, err := conv.do(ctx, rpc.Request{URL: "account/id", Method: "GET", Body: body})
+	reply, err := l.ask(ctx, rpc.Request{URL: "account/id", Method: "GET", Body: body})
 	if err != nil {
 		return nil, err
 	}
-	account, err := accountOf(reply, id)
+	account, err := accountOf(reply.Reply, id)
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +41,7 @@ func (c *Client) Account(ctx context.Context, id string) (any, error) {
 		ID      string          `json:"id"`
 		Account json.RawMessage `json:"account"`
 		Peer    string          `json:"peer"`
-	}{id, account, conv.peerID}
+	}{id, account, reply.peer}
 	if isNull(account) {
 		return doc, ErrNoAccount
 	}
@@ -77,18 +74,20 @@ func accountOf(reply rpc.Reply, id string) (json.RawMessage, error) {
 	return account, nil
 }
 
-// do sends a request and makes an error status a failure at the node.
-func (conv *conversation) do(ctx context.Context, r rpc.Request) (rpc.Reply, error) {
-	reply, err := conv.Do(ctx, r)
+// ask sends a request and makes an error status a failure at the node.
+func (l *line) ask(ctx context.Context, r rpc.Request) (answer, error) {
+	a, err := l.do(ctx, r)
 	switch {
+	case err != nil && a.peer == "": // not even connected
+		return a, err
 	case errors.Is(err, rpc.ErrClosed):
-		return reply, &hopError{"channel", fmt.Errorf("peer %s: %w", conv.peerID, err)}
+		return a, &hopError{"channel", fmt.Errorf("peer %s: %w", a.peer, err)}
 	case err != nil:
-		return reply, atNode("peer %s: %w", conv.peerID, cause(ctx, err))
-	case reply.Status >= 400:
-		return reply, atNode("peer %s answers %d: %s", conv.peerID, reply.Status, errorText(reply.Body))
+		return a, atNode("peer %s: %w", a.peer, cause(ctx, err))
+	case a.Status >= 400:
+		return a, atNode("peer %s answers %d: %s", a.peer, a.Status, errorText(a.Body))
 	}
-	return reply, nil
+	return a, nil
 }
 
 // errorText returns the error of a node's answer, or the answer.
@@ -129,12 +128,12 @@ func (c *Client) Inject(ctx context.Context, tx signing.Object, wait bool) (any,
 	}
 	dialCtx, cancel := context.WithTimeoutCause(ctx, c.cfg.Timeout, fmt.Errorf("not connected within %v", c.cfg.Timeout))
 	defer cancel()
-	conv, err := c.connect(dialCtx)
-	if err != nil {
+	l := newLine(c.connect, c.log)
+	defer l.close()
+	if err := l.connect(dialCtx); err != nil {
 		return nil, err
 	}
-	defer conv.close()
-	doc, err := conv.inject(ctx, id, body)
+	doc, err := c.inject(ctx, l, id, body)
 	if err != nil {
 		return nil, err
 	}
@@ -145,32 +144,7 @@ func (c *Client) Inject(ctx context.Context, tx signing.Object, wait bool) (any,
 		return doc, nil
 	}
 	c.Progress("waiting for the receipt of " + id)
-	return conv.follow(ctx, doc)
-}
-
-func (conv *conversation) inject(ctx context.Context, id string, body []byte) (Injected, error) {
-	ackCtx, cancel := context.WithTimeout(ctx, ackTime)
-	defer cancel()
-	reply, err := conv.Do(ackCtx, rpc.Request{URL: "inject", Method: "POST", Body: body})
-	switch {
-	case err != nil && ackCtx.Err() != nil:
-		return Injected{}, atNode("sent, not acknowledged: peer %s said nothing within %v; transaction %s", conv.peerID, ackTime, id)
-	case errors.Is(err, rpc.ErrClosed):
-		return Injected{}, &hopError{"channel", fmt.Errorf("sent, not acknowledged: peer %s: %w; transaction %s", conv.peerID, err, id)}
-	case err != nil:
-		return Injected{}, atNode("peer %s: %w", conv.peerID, err)
-	case reply.Status >= 400:
-		return Injected{}, atNode("peer %s answers %d: %s", conv.peerID, reply.Status, errorText(reply.Body))
-	}
-	doc, err := injectedOf(reply.Body)
-	if err != nil {
-		return Injected{}, atNode("peer %s: %w", conv.peerID, err)
-	}
-	if doc.Success && doc.TxID != id {
-		return Injected{}, atNode("peer %s answers for transaction %.80q, sent was %s", conv.peerID, doc.TxID, id)
-	}
-	doc.TxID, doc.Peer, doc.Receipt = id, conv.peerID, nil
-	return doc, nil
+	return l.follow(ctx, doc)
 }
 
 // injectedOf reads {"result":{…}}, or the result alone.
@@ -194,13 +168,13 @@ func injectedOf(body []byte) (Injected, error) {
 }
 
 // follow asks for the receipt of an accepted transaction until it is there.
-func (conv *conversation) follow(ctx context.Context, doc Injected) (any, error) {
+func (l *line) follow(ctx context.Context, doc Injected) (any, error) {
 	ctx, cancel := context.WithTimeout(ctx, receiptTime)
 	defer cancel()
 	tick := time.NewTicker(receiptPoll)
 	defer tick.Stop()
 	for {
-		receipt, err := conv.receipt(ctx, doc.TxID)
+		receipt, err := l.receipt(ctx, doc.TxID)
 		if err != nil && ctx.Err() == nil {
 			return nil, err
 		}
@@ -217,8 +191,8 @@ func (conv *conversation) follow(ctx context.Context, doc Injected) (any, error)
 }
 
 // receipt returns the receipt of a transaction, nil while there is none.
-func (conv *conversation) receipt(ctx context.Context, id string) (json.RawMessage, error) {
-	reply, err := conv.do(ctx, rpc.Request{URL: "transaction/" + id, Method: "GET"})
+func (l *line) receipt(ctx context.Context, id string) (json.RawMessage, error) {
+	reply, err := l.ask(ctx, rpc.Request{URL: "transaction/" + id, Method: "GET"})
 	if err != nil {
 		return nil, err
 	}

@@ -56,6 +56,10 @@ type Config struct {
 	// become complete.
 	ReassemblyTimeout time.Duration
 
+	// MaxDatagrams and MaxAge are when a session is worn; see [Session.Worn].
+	MaxDatagrams uint64
+	MaxAge       time.Duration
+
 	MaxHandshakes      int // offers being answered at once; one more ends the oldest
 	MaxSessions        int // connections in all
 	MaxSessionsPerPeer int // connections of one signalling id
@@ -95,6 +99,8 @@ func DefaultConfig() Config {
 		HandshakeTimeout:      10 * time.Second,
 		GatherWait:            200 * time.Millisecond,
 		Silence:               12 * time.Second,
+		MaxDatagrams:          1 << 22,
+		MaxAge:                24 * time.Hour,
 		SendTimeout:           10 * time.Second,
 		DialectWait:           2 * time.Second,
 		ReassemblyTimeout:     30 * time.Second,
@@ -116,7 +122,7 @@ func (c Config) Validate() error {
 	for _, d := range []struct {
 		name string
 		v    time.Duration
-	}{{"handshake timeout", c.HandshakeTimeout}, {"silence", c.Silence}, {"send timeout", c.SendTimeout}, {"dialect wait", c.DialectWait}, {"reassembly timeout", c.ReassemblyTimeout}} {
+	}{{"handshake timeout", c.HandshakeTimeout}, {"silence", c.Silence}, {"age", c.MaxAge}, {"send timeout", c.SendTimeout}, {"dialect wait", c.DialectWait}, {"reassembly timeout", c.ReassemblyTimeout}} {
 		if d.v < 100*time.Millisecond {
 			errs = append(errs, fmt.Errorf("%s: %v is under 100ms", d.name, d.v))
 		}
@@ -140,6 +146,9 @@ func (c Config) Validate() error {
 		if n.v < n.min {
 			errs = append(errs, fmt.Errorf("%s: %d is under %d", n.name, n.v, n.min))
 		}
+	}
+	if c.MaxDatagrams < 16 {
+		errs = append(errs, fmt.Errorf("datagrams: %d is under 16", c.MaxDatagrams))
 	}
 	if !(c.OffersPerSecond > 0) {
 		errs = append(errs, fmt.Errorf("offers per second: %v is not over 0", c.OffersPerSecond))

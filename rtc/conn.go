@@ -262,6 +262,9 @@ func (c *conn) live() {
 		defer check.Stop()
 		moved = check.C
 	}
+	_, age := c.limits()
+	old := time.NewTimer(age)
+	defer old.Stop()
 	for {
 		var err error
 		select {
@@ -276,6 +279,8 @@ func (c *conn) live() {
 		case s := <-c.states:
 			err = c.stateChanged(s)
 		case <-c.dtls:
+		case <-old.C:
+			c.session.wearOut()
 		case <-c.ended: // what has arrived stays readable
 			err = ErrClosed
 		case ch := <-c.channels:

@@ -87,3 +87,6 @@ func Agent(p *Ports, ufrag string) (net.PacketConn, error) {
 	m := udpMux{p, new(atomic.Uint64)}
 	return m.GetConn(ufrag, m.GetListenAddresses()[0])
 }
+
+// MaxDatagrams returns when s is worn.
+func MaxDatagrams(s *Session) uint64 { return s.maxDatagrams }

@@ -39,6 +39,9 @@ type Session struct {
 	caps     []string
 	room     chan struct{} // gets a token when the peer has read enough
 
+	maxDatagrams uint64
+	wear         wear
+
 	stopped    atomic.Bool // Recv is to return ErrStopped
 	closing    atomic.Bool // Recv is to return why the session ended
 	textFrames atomic.Bool // else binary
@@ -63,8 +66,10 @@ func newSession(c *conn, raw datachannel.ReadWriteCloser) (*Session, error) {
 	s := &Session{
 		c: c, dc: dc, caps: c.caps,
 		room: make(chan struct{}, 1), turn: make(chan struct{}, 1), large: make(chan struct{}, 1),
-		buf: make([]byte, readBuffer),
+		buf:  make([]byte, readBuffer),
+		wear: wear{worn: make(chan struct{})},
 	}
+	s.maxDatagrams, _ = c.limits()
 	if !c.dials {
 		s.caps = c.offer.caps
 	}
@@ -192,6 +197,7 @@ func (s *Session) read() (frame []byte, text bool, err error) {
 			s.c.cancel(s.c.fail(closeCause(err)))
 			return nil, false, s.Err()
 		}
+		s.carried()
 		return s.buf[:n], text, nil
 	}
 }
@@ -340,6 +346,7 @@ func (s *Session) write(ctx context.Context, frame []byte, text bool) error {
 		s.c.cancel(s.c.fail(closeCause(err)))
 		return s.Err()
 	}
+	s.carried()
 	return nil
 }
 

@@ -94,6 +94,7 @@ type Stats struct {
 	PeerConnections int
 
 	Opened   uint64 // sessions so far
+	Worn     uint64 // of them, that were to be replaced
 	Declined map[Decline]uint64
 	Ended    map[End]uint64
 }
@@ -101,7 +102,7 @@ type Stats struct {
 // counters count what happens. The maps are fixed after newCounters.
 type counters struct {
 	pcs, sessions atomic.Int64
-	opened        atomic.Uint64
+	opened, worn  atomic.Uint64
 	declined      map[Decline]*atomic.Uint64
 	ended         map[End]*atomic.Uint64
 }
@@ -142,6 +143,7 @@ func (p *Peer) Stats() Stats {
 	p.mu.Unlock()
 	n := p.counts
 	s.PeerConnections, s.Sessions = int(n.pcs.Load()), int(n.sessions.Load())
+	s.Worn = n.worn.Load()
 	s.Opened, s.Declined, s.Ended = n.opened.Load(), loaded(n.declined), loaded(n.ended)
 	return s
 }

@@ -12,8 +12,12 @@ import (
 	"time"
 )
 
-// ErrClosed is the error of requests whose stream ended before their reply.
-var ErrClosed = errors.New("the connection ended before the reply came")
+// ErrClosed is the error of requests whose stream ended before their reply, and
+// ErrNotSent, beside it, of those that did not get into the stream at all.
+var (
+	ErrClosed  = errors.New("the connection ended before the reply came")
+	ErrNotSent = errors.New("the request was not sent")
+)
 
 const (
 	maxPending  = 1024    // requests of one stream that wait for their replies
@@ -136,7 +140,7 @@ func (c *Client) add(kind string) (*call, error) {
 	})
 	switch {
 	case c.err != nil:
-		return nil, closed(c.err)
+		return nil, fmt.Errorf("%w: %w", ErrNotSent, closed(c.err))
 	case len(c.pending) >= maxPending:
 		return nil, fmt.Errorf("%d requests are waiting for their replies", len(c.pending))
 	}

@@ -1,0 +1,362 @@
+package roles_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/liberdus/liberdus/internal/config"
+	"github.com/liberdus/liberdus/internal/rpc"
+	"github.com/liberdus/liberdus/roles"
+	"github.com/liberdus/liberdus/rtc"
+)
+
+// A fakeNode is the other end of sessions that a test opens, ends and wears out.
+type fakeNode struct {
+	id   string
+	in   chan []byte // requests
+	out  chan []byte // replies
+	end  chan struct{}
+	worn chan struct{}
+	shut chan struct{} // closed when the line has closed the session
+	once sync.Once
+}
+
+func newFakeNode(id string) *fakeNode {
+	return &fakeNode{
+		id: id, in: make(chan []byte, 16), out: make(chan []byte, 16),
+		end: make(chan struct{}), worn: make(chan struct{}), shut: make(chan struct{}),
+	}
+}
+
+func (n *fakeNode) MaxSend() int { return 1 << 16 }
+
+func (n *fakeNode) Send(_ context.Context, msg []byte) error {
+	select {
+	case <-n.end:
+		return rtc.ErrClosed
+	case n.in <- msg:
+		return nil
+	}
+}
+
+func (n *fakeNode) Recv() ([]byte, error) {
+	select {
+	case msg := <-n.out:
+		return msg, nil
+	case <-n.end:
+		return nil, rtc.ErrClosed
+	}
+}
+
+func (n *fakeNode) lose() { n.once.Do(func() { close(n.end) }) }
+
+// next waits for a request and returns its id and url.
+func (n *fakeNode) next(t *testing.T) (id, url string) {
+	t.Helper()
+	select {
+	case msg := <-n.in:
+		var r struct{ ID, URL string }
+		if err := json.Unmarshal(msg, &r); err != nil {
+			t.Fatal(err)
+		}
+		return r.ID, r.URL
+	case <-time.After(time.Hour):
+		t.Fatalf("%s: no request came", n.id)
+		return "", ""
+	}
+}
+
+func (n *fakeNode) reply(id, kind, body string) {
+	n.out <- fmt.Appendf(nil, `{"id":%q,"type":%q,"status":200,"body":%s}`, id, kind, body)
+}
+
+// lineTo returns a line that opens sessions to the nodes in turn; a nil one
+// fails to open.
+func lineTo(t *testing.T, nodes ...*fakeNode) roles.Line {
+	t.Helper()
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	l := roles.NewLine(func(context.Context) (*roles.Conversation, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if len(nodes) == 0 {
+			return nil, errors.New("nobody is left")
+		}
+		n := nodes[0]
+		nodes = nodes[1:]
+		if n == nil {
+			return nil, errors.New("not now")
+		}
+		conv := roles.NewConversation(n.id, n, n.end, n.worn)
+		wg.Go(func() { _ = conv.Run() })
+		roles.OnClose(conv, func() { n.lose(); close(n.shut) })
+		return conv, nil
+	}, slog.New(slog.DiscardHandler))
+	t.Cleanup(func() { l.Close(); wg.Wait() })
+	return l
+}
+
+// An outcome is how a request ended.
+type outcome struct {
+	reply rpc.Reply
+	peer  string
+	err   error
+}
+
+func begin(ctx context.Context, l roles.Line, method, url string) <-chan outcome {
+	done := make(chan outcome, 1)
+	go func() {
+		reply, peer, err := l.Do(ctx, rpc.Request{Method: method, URL: url})
+		done <- outcome{reply, peer, err}
+	}()
+	return done
+}
+
+// What was in flight on a session that is lost is sent again only if that can
+// do no harm.
+func TestLostInFlight(t *testing.T) {
+	for _, tt := range []struct {
+		method string
+		again  bool
+	}{{"GET", true}, {"POST", false}} {
+		t.Run(tt.method, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a, b := newFakeNode("a"), newFakeNode("b")
+				l := lineTo(t, a, b)
+				got := begin(t.Context(), l, tt.method, "x")
+				a.next(t)
+				a.lose()
+				if tt.again {
+					id, _ := b.next(t)
+					b.reply(id, "x", "1")
+				}
+				switch o := <-got; {
+				case tt.again && (o.err != nil || o.peer != "b"):
+					t.Errorf("= %v by %s, want the answer of b", o.err, o.peer)
+				case !tt.again && (!errors.Is(o.err, rpc.ErrClosed) || o.peer != "a"):
+					t.Errorf("= %v by %s, want ErrClosed at a", o.err, o.peer)
+				}
+				// Either way the next request finds another session.
+				next := begin(t.Context(), l, tt.method, "y")
+				id, _ := b.next(t)
+				b.reply(id, "y", "2")
+				if o := <-next; o.err != nil || o.peer != "b" {
+					t.Errorf("next = %v by %s, want the answer of b", o.err, o.peer)
+				}
+			})
+		})
+	}
+}
+
+// A worn session serves until its successor is open, and then what it has in hand.
+func TestReplacement(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newFakeNode("a"), newFakeNode("b")
+		l := lineTo(t, a, nil, b) // the first attempt to replace a fails
+		slow := begin(t.Context(), l, "POST", "slow")
+		slowID, _ := a.next(t)
+		close(a.worn)
+		synctest.Wait()
+		early := begin(t.Context(), l, "POST", "early")
+		id, _ := a.next(t)
+		a.reply(id, "early", "1")
+		if o := <-early; o.err != nil || o.peer != "a" {
+			t.Errorf("before there is a successor: %v by %s, want an answer of a", o.err, o.peer)
+		}
+		time.Sleep(10 * time.Second)
+		late := begin(t.Context(), l, "POST", "late")
+		id, _ = b.next(t)
+		b.reply(id, "late", "2")
+		if o := <-late; o.err != nil || o.peer != "b" {
+			t.Errorf("after the replacement: %v by %s, want an answer of b", o.err, o.peer)
+		}
+		select {
+		case <-a.shut:
+			t.Error("a was closed with a request in hand")
+		default:
+		}
+		a.reply(slowID, "slow", "3")
+		if o := <-slow; o.err != nil || o.peer != "a" {
+			t.Errorf("in hand on a: %v by %s, want its answer", o.err, o.peer)
+		}
+		time.Sleep(time.Second)
+		select {
+		case <-a.shut:
+		default:
+			t.Error("a is still open with nothing in hand")
+		}
+	})
+}
+
+// A request on a session that nobody can replace ends with its deadline.
+func TestDeadlineWhileLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hang := func(ctx context.Context) (*roles.Conversation, error) { <-ctx.Done(); return nil, context.Cause(ctx) }
+		l := roles.NewLine(hang, slog.New(slog.DiscardHandler))
+		defer l.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		start := time.Now()
+		a, b := begin(ctx, l, "GET", "x"), begin(ctx, l, "GET", "y") // one opens, one waits for it
+		for _, c := range []<-chan outcome{a, b} {
+			if o := <-c; !errors.Is(o.err, context.DeadlineExceeded) || time.Since(start) != 3*time.Second {
+				t.Errorf("= %v after %v, want the deadline's error after 3 s", o.err, time.Since(start))
+			}
+		}
+	})
+}
+
+// Nodes that go away one after the other do not keep a caller for ever.
+func TestResendsAreLimited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		nodes := []*fakeNode{newFakeNode("a"), newFakeNode("b"), newFakeNode("c"), newFakeNode("d")}
+		l := lineTo(t, nodes...)
+		got := begin(t.Context(), l, "GET", "x")
+		for _, n := range nodes[:3] {
+			n.next(t)
+			n.lose()
+		}
+		if o := <-got; !errors.Is(o.err, rpc.ErrClosed) || o.peer != "c" {
+			t.Errorf("= %v by %s, want ErrClosed at c, the third", o.err, o.peer)
+		}
+	})
+}
+
+// A transaction whose session is lost before the answer is sent once more, and
+// what the second answer means depends on what became of the first.
+func TestInjectAfterALoss(t *testing.T) {
+	const id = "7d"
+	refused := func(reason string) string {
+		return `{"result":{"success":false,"reason":"` + reason + `","status":400}}`
+	}
+	for _, tt := range []struct {
+		name    string
+		second  string // its answer; "" = there is no second node
+		receipt string // "" = it is not asked for
+		success bool
+		says    string // of the error
+	}{
+		{name: "taken the second time", second: `{"result":{"success":true,"txId":"7d","reason":"ok","status":200}}`, success: true},
+		{name: "in the queue already", second: refused("Transaction is already in queue."), success: true},
+		{name: "refused, for the first was applied", second: refused("insufficient balance"), receipt: `{"success":true}`, success: true},
+		{name: "refused, and the first was not taken", second: refused("insufficient balance"), receipt: `null`},
+		{name: "nobody is left", says: "sent, not acknowledged"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a, b := newFakeNode("a"), newFakeNode("b")
+				nodes := []*fakeNode{a, b}
+				if tt.second == "" {
+					nodes = nodes[:1]
+				}
+				l := lineTo(t, nodes...)
+				c, err := roles.NewClient(config.Client{Archiver: []string{"http://127.0.0.1:1"}, Data: t.TempDir(), Timeout: 20 * time.Second}, slog.New(slog.DiscardHandler))
+				if err != nil {
+					t.Fatal(err)
+				}
+				type result struct {
+					doc roles.Injected
+					err error
+				}
+				got := make(chan result, 1)
+				go func() { doc, err := l.Inject(t.Context(), c, id); got <- result{doc, err} }()
+				a.next(t)
+				a.lose()
+				if tt.second != "" {
+					req, url := b.next(t)
+					if url != "inject" {
+						t.Fatalf("b was asked for %s", url)
+					}
+					b.reply(req, "inject", tt.second)
+				}
+				if tt.receipt != "" {
+					req, url := b.next(t)
+					if url != "transaction/"+id {
+						t.Fatalf("b was asked for %s", url)
+					}
+					b.reply(req, "transaction", `{"transaction":`+tt.receipt+`}`)
+				}
+				r := <-got
+				if tt.says != "" {
+					if r.err == nil || !strings.Contains(r.err.Error(), tt.says) || !strings.Contains(r.err.Error(), id) || roles.Hop(r.err) != "channel" {
+						t.Errorf("= %v at %s, want %q, the transaction, and hop channel", r.err, roles.Hop(r.err), tt.says)
+					}
+					return
+				}
+				if r.err != nil || r.doc.Success != tt.success || r.doc.Peer != "b" {
+					t.Errorf("= %+v, %v; want success %v by b", r.doc, r.err, tt.success)
+				}
+			})
+		})
+	}
+}
+
+// Callers of a client see nothing of sessions that are worn or lost.
+func TestSessionsAreReplacedUnderLoad(t *testing.T) {
+	d := startDevnet(t, 2)
+	for _, tt := range []struct {
+		name string
+		tune func(*rtc.Config)
+		lost bool
+	}{
+		{name: "worn by datagrams", tune: func(c *rtc.Config) { c.MaxDatagrams = 400 }},
+		{name: "worn by age", tune: func(c *rtc.Config) { c.MaxAge = 300 * time.Millisecond }},
+		{name: "lost", lost: true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := newClient(t, d, nil)
+			roles.Tune(c, func(cfg *rtc.Config) {
+				if tt.tune != nil {
+					tt.tune(cfg)
+				}
+			})
+			var opened atomic.Int64
+			l := roles.ClientLine(c, &opened)
+			defer l.Close()
+			ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+			defer cancel()
+			var wg sync.WaitGroup
+			over := make(chan struct{})
+			for i := range 6 {
+				method, url, status := "GET", "timestamp", 200
+				if i == 0 && !tt.lost { // a request that is never sent twice
+					method, url, status = "POST", "nowhere", 404
+				}
+				wg.Go(func() {
+					for ctx.Err() == nil {
+						select {
+						case <-over:
+							return
+						default:
+						}
+						reply, _, err := l.Do(ctx, rpc.Request{Method: method, URL: url})
+						if err != nil || reply.Status != status {
+							t.Errorf("%s %s = %d, %v, want %d", method, url, reply.Status, err, status)
+							return
+						}
+					}
+				})
+			}
+			for opened.Load() < 4 && ctx.Err() == nil && !t.Failed() {
+				if tt.lost {
+					l.Drop()
+				}
+				time.Sleep(50 * time.Millisecond)
+			}
+			close(over)
+			wg.Wait()
+			if opened.Load() < 4 {
+				t.Errorf("%d sessions opened within a minute, want 4", opened.Load())
+			}
+		})
+	}
+}
