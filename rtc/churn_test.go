@@ -265,8 +265,12 @@ func (w *worker) foreign(times int) {
 			w.t.Error(err)
 			return
 		}
-		defer pc.GracefulClose()
+		defer func() { _ = rtc.CloseSafely(pc) }()
 		w.answers(pc, from, w.moment())
+		// Pion must not be closed while it connects: see settleICE.
+		for end := time.Now().Add(100 * time.Millisecond); pc.RemoteDescription() != nil && pc.SCTP().Transport().State() == webrtc.DTLSTransportStateNew && time.Now().Before(end); {
+			time.Sleep(time.Millisecond)
+		}
 	}
 }
 

@@ -142,30 +142,6 @@ func (c *conn) run() {
 	}
 }
 
-// closeTime is how long pion may take to close; it takes milliseconds.
-const closeTime = 10 * time.Second
-
-// closePion closes the pion connection. Should it hang, what hangs is logged
-// and stays in [Stats], and neither holds a place nor keeps the Peer from closing.
-func (c *conn) closePion() {
-	closed := make(chan error, 1)
-	go func() { // waited for below
-		err := c.pc.GracefulClose()
-		c.p.counts.pcs.Add(-1)
-		closed <- err
-	}()
-	late := time.NewTimer(closeTime)
-	defer late.Stop()
-	select {
-	case err := <-closed:
-		if err != nil {
-			c.log.Debug("close", "err", err)
-		}
-	case <-late.C:
-		c.log.Error("a connection does not close", "after", closeTime, "dials", c.dials)
-	}
-}
-
 // open makes the pion connection and hooks its callbacks up. Each callback
 // only hands over to run, and gives up when the connection ends.
 func (c *conn) open() error {

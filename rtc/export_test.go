@@ -90,3 +90,6 @@ func Agent(p *Ports, ufrag string) (net.PacketConn, error) {
 
 // MaxDatagrams returns when s is worn.
 func MaxDatagrams(s *Session) uint64 { return s.maxDatagrams }
+
+// CloseSafely is closeSafely.
+var CloseSafely = closeSafely
