@@ -20,7 +20,7 @@
 // Write a new file for it and add one line to each table in tables.go:
 //
 //   - scenarios: a function that returns []scenario. Each has a section (the
-//     heading in docs/benchmarks.md, one section for each file), sides, and
+//     heading in docs/benchmarks.md, always written as a whole), sides, and
 //     metrics with their goals.
 //   - servers: a reference server, run as "bench serve NAME". It calls
 //     [announce] with its port once it listens.

@@ -36,7 +36,7 @@ func signallingScenarios() []scenario {
 			},
 		},
 		{
-			section: section, name: "idle sockets",
+			section: "Signalling server, idle sockets", name: "idle sockets",
 			about: "sockets of 16 addresses do what PeerJS does when nothing happens: HEARTBEAT every 5 s, an answer to each ping; offers are relayed beside them, the cost of the idle ones subtracted",
 			sides: signallingSides(measureIdle),
 			metrics: []metric{

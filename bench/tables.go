@@ -9,6 +9,7 @@ import (
 func scenarios() []scenario {
 	return slices.Concat(
 		signallingScenarios(),
+		attackScenarios(),
 		sessionScenarios(),
 	)
 }
@@ -28,5 +29,6 @@ func loads() map[string]func() loader {
 		"sessions":     newSessionLoad,
 		"http":         newHTTPLoad,
 		"our sessions": newOurSessionLoad,
+		"attack":       newAttack,
 	}
 }
