@@ -35,6 +35,7 @@ type labHost struct {
 	lab  *lab
 	link string // its interface on the router
 	addr string
+	six  string // its IPv6 address
 }
 
 const archiverAddr = "192.0.2.1"
@@ -51,7 +52,7 @@ func newLab(t *testing.T) *lab {
 	l := &lab{t: t, name: fmt.Sprintf("e2e%d-%d", os.Getpid(), labs.Add(1))}
 	l.router = l.namespace("r")
 	l.sh(l.router, "ip", "addr", "add", archiverAddr+"/32", "dev", "lo")
-	l.sh(l.router, "sysctl", "-qw", "net.ipv4.ip_forward=1")
+	l.sh(l.router, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
 	a := l.router.start("archiver", "--listen", archiverAddr+":6080", "--node-listen", archiverAddr+":4000", "--data", l.router.dir("archiver"))
 	l.archiver = a.url()
 	return l
@@ -73,15 +74,18 @@ func (l *lab) namespace(name string) *site {
 func (l *lab) host() *labHost {
 	l.t.Helper()
 	l.hosts++
-	h := &labHost{lab: l, link: fmt.Sprintf("h%d", l.hosts), addr: fmt.Sprintf("10.%d.0.2", l.hosts)}
-	gateway := fmt.Sprintf("10.%d.0.1", l.hosts)
+	h := &labHost{lab: l, link: fmt.Sprintf("h%d", l.hosts), addr: fmt.Sprintf("10.%d.0.2", l.hosts), six: fmt.Sprintf("fd00:%d::2", l.hosts)}
+	gateway, gateway6 := fmt.Sprintf("10.%d.0.1", l.hosts), fmt.Sprintf("fd00:%d::1", l.hosts)
 	h.site = l.namespace(h.link)
 	l.sh(l.router, "ip", "link", "add", h.link, "type", "veth", "peer", "name", "eth0", "netns", h.netns)
 	l.sh(l.router, "ip", "addr", "add", gateway+"/24", "dev", h.link)
+	l.sh(l.router, "ip", "addr", "add", gateway6+"/64", "dev", h.link, "nodad")
 	l.sh(l.router, "ip", "link", "set", h.link, "up")
 	l.sh(h.site, "ip", "addr", "add", h.addr+"/24", "dev", "eth0")
+	l.sh(h.site, "ip", "addr", "add", h.six+"/64", "dev", "eth0", "nodad")
 	l.sh(h.site, "ip", "link", "set", "eth0", "up")
 	l.sh(h.site, "ip", "route", "add", "default", "via", gateway)
+	l.sh(h.site, "ip", "-6", "route", "add", "default", "via", gateway6)
 	return h
 }
 

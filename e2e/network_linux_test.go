@@ -11,6 +11,30 @@ import (
 // noticed is how long a session may take to see that its path has gone.
 const noticed = 15 * time.Second
 
+// noIPv6 leaves IPv4 as the only way between the hosts.
+const noIPv6 = `
+	table ip6 none {
+		chain forward {
+			type filter hook forward priority filter;
+			drop
+		}
+	}`
+
+// A node and a client that have only IPv6 between them.
+func TestOverIPv6(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	host, client := l.host(), l.host()
+	l.rules(fmt.Sprintf(`
+		table ip filter {
+			chain forward {
+				type filter hook forward priority filter;
+				iif %q drop
+			}
+		}`, client.link))
+	client.asks(host.consensor("--family", "6"))
+}
+
 // A node behind a NAT with forwarded ports is reached at its outside address,
 // and only there: its own network is unknown to the client's.
 func TestNodeBehindNAT(t *testing.T) {
@@ -29,7 +53,7 @@ func TestNodeBehindNAT(t *testing.T) {
 			t.Parallel()
 			l := newLab(t)
 			inside, client := l.host(), l.host()
-			l.rules(fmt.Sprintf(`
+			l.rules(noIPv6 + fmt.Sprintf(`
 				table ip nat {
 					chain in {
 						type nat hook prerouting priority dstnat;
@@ -60,7 +84,7 @@ func TestClientBehindNAT(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	outside, client := l.host(), l.host()
-	l.rules(fmt.Sprintf(`
+	l.rules(noIPv6 + fmt.Sprintf(`
 		table ip nat {
 			chain out {
 				type nat hook postrouting priority srcnat;
@@ -79,11 +103,11 @@ func TestClientBehindNAT(t *testing.T) {
 // Where no UDP passes, a session takes the node's TCP port, if it has one.
 func TestUDPBlocked(t *testing.T) {
 	t.Parallel()
-	const noUDP = `
-		table ip filter {
+	const noUDP = noIPv6 + `
+		table inet blocked {
 			chain forward {
 				type filter hook forward priority filter;
-				ip protocol udp drop
+				meta l4proto udp drop
 			}
 		}`
 	t.Run("with a TCP port", func(t *testing.T) {
@@ -140,8 +164,8 @@ func TestHostsShareThePort(t *testing.T) {
 	}
 	wg.Wait()
 	sockets := strings.TrimSpace(l.sh(host.site, "ss", "-Huan"))
-	if strings.Count(sockets, "\n") != 0 || !strings.Contains(sockets, host.addr+":9001") {
-		t.Errorf("the node's UDP sockets are\n%s\nwant one, on %s:9001", sockets, host.addr)
+	if strings.Count(sockets, "\n") != 1 || !strings.Contains(sockets, host.addr+":9001") || !strings.Contains(sockets, "["+host.six+"]:9001") {
+		t.Errorf("the node's UDP sockets are\n%s\nwant one on each of its addresses, at port 9001", sockets)
 	}
 }
 
@@ -160,7 +184,7 @@ func TestSilentNetworkIsNoticed(t *testing.T) {
 				type filter hook forward priority filter
 				drop
 			}
-		}`)
+		}` + noIPv6)
 	cut := time.Now()
 	talker.within(t, said, "ended", noticed)
 	if _, err := node.await(node.errs, logged, noticed-time.Since(cut), func(r record) bool { return r.text("msg") == "peer disconnected" }); err != nil {
@@ -175,7 +199,7 @@ func TestClientAddressChanges(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	host, client := l.host(), l.host()
-	talker := client.talk(host.consensor())
+	talker := client.talk(host.consensor("--family", "4"))
 	said := talker.out.mark()
 	gateway := strings.TrimSuffix(client.addr, "2") + "1"
 	l.sh(client.site, "ip", "addr", "del", client.addr+"/24", "dev", "eth0")
@@ -192,7 +216,7 @@ func TestNATForgets(t *testing.T) {
 	l := newLab(t)
 	host, client := l.host(), l.host()
 	outside := func(addr string) string { // without a table that could remember
-		return fmt.Sprintf(`
+		return noIPv6 + fmt.Sprintf(`
 			table ip nat {
 				chain in {
 					type filter hook prerouting priority raw;

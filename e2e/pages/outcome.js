@@ -1,7 +1,8 @@
 // What both pages share: their parameters and how they tell the test what happened.
 //
 // Parameters (query string): host, port, secure (true or absent), path, key, peer (whom to call), serialization (peerjs
-// page only: json or raw), tx (JSON text), account (id to ask for).
+// page only: json or raw), tx (JSON text), account (id to ask for), tcp (true: over ICE-TCP alone),
+// wait (seconds until it gives up).
 //
 // Outcome: window.result = {ok, error, ourId, messages, faults} and document.title "done" or "failed".
 'use strict'
@@ -45,4 +46,20 @@ function heard (message) {
   if (message.type === 'account') settle()
 }
 
-setTimeout(() => settle('no account within 25 s'), 25000)
+// With tcp=true the page is told none of the node's UDP candidates, and gives the node none of its own to begin from
+// (names in .local mean nothing to a node): what works then works over TCP.
+if (params.tcp === 'true') {
+  const set = RTCPeerConnection.prototype.setRemoteDescription
+  RTCPeerConnection.prototype.setRemoteDescription = function (description, ...more) {
+    const sdp = description.sdp.replace(/^a=candidate:\S+ \d+ udp .*\r\n/gim, '')
+    return set.call(this, { type: description.type, sdp }, ...more)
+  }
+  const add = RTCPeerConnection.prototype.addIceCandidate
+  RTCPeerConnection.prototype.addIceCandidate = function (candidate, ...more) {
+    if (candidate && / udp /i.test(candidate.candidate)) return Promise.resolve()
+    return add.call(this, candidate, ...more)
+  }
+}
+
+const wait = Number(params.wait || 25)
+setTimeout(() => settle(`no account within ${wait} s`), wait * 1000)
