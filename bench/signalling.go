@@ -216,6 +216,10 @@ func (i *idler) message(ctx context.Context, idle cost) float64 {
 	if i.err != nil {
 		return 0
 	}
+	// The pairs of before have been silent for too long: these connect first.
+	if _, _, i.err = perMessage(ctx, i.l, i.s, 2*pairs, 0); i.err != nil {
+		return 0
+	}
 	var v float64
 	v, _, i.err = perMessage(ctx, i.l, i.s, i.e.few(40_000, 4000), idle.cpu)
 	return v

@@ -20,7 +20,13 @@ type signallingLoad struct {
 	idle  []*wsClient // guarded by mu
 	lost  error       // why the first idle socket ended; guarded by mu
 	pairs []*pair
+	used  time.Time // when the pairs were used last
+	round int       // of pairs
 }
+
+// pairsLast is how long pairs are kept that say nothing: less than the 60
+// seconds after which servers take them for dead.
+const pairsLast = 30 * time.Second
 
 // openArgs ask for n more sockets that only live, at the given address.
 type openArgs struct {
@@ -188,8 +194,8 @@ type pair struct {
 	mark  []byte    // what must arrive in each message
 }
 
-func newPair(addr string, i, size int) (*pair, error) {
-	ids := [2]string{fmt.Sprintf("left-%d", i), fmt.Sprintf("right-%d", i)}
+func newPair(addr string, round, i, size int) (*pair, error) {
+	ids := [2]string{fmt.Sprintf("left-%d-%d", round, i), fmt.Sprintf("right-%d-%d", round, i)}
 	payload := description(i, size)
 	p := &pair{mark: []byte(payload)}
 	for k := range ids {
@@ -216,8 +222,16 @@ func description(i, size int) string {
 }
 
 func (l *signallingLoad) relay(a relayArgs) (relayed, error) {
+	if time.Since(l.used) > pairsLast {
+		for _, p := range l.pairs {
+			p.ends[0].abandon()
+			p.ends[1].abandon()
+		}
+		l.pairs, l.round = nil, l.round+1
+	}
+	defer func() { l.used = time.Now() }()
 	for len(l.pairs) < a.Pairs {
-		p, err := newPair(a.Addr, len(l.pairs), a.Bytes)
+		p, err := newPair(a.Addr, l.round, len(l.pairs), a.Bytes)
 		if err != nil {
 			return relayed{}, err
 		}
