@@ -76,6 +76,8 @@ type Ledger struct {
 	pending map[string]*job // guarded by mu; by txId, from queue to answer
 	closed  bool            // guarded by mu
 
+	watchers []*watcher // guarded by mu; the slice itself is never changed
+
 	closeOnce sync.Once
 	closeErr  error
 }

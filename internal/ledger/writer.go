@@ -100,7 +100,11 @@ func (l *Ledger) decide(jobs []*job) error {
 	if len(ops) == 0 {
 		return nil
 	}
-	return l.store.commit(ops)
+	if err := l.store.commit(ops); err != nil {
+		return err
+	}
+	l.tell(s)
+	return nil
 }
 
 // answer lets the callers go. A job leaves pending only now, when its receipt is
