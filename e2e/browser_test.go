@@ -33,6 +33,7 @@ func pagesHandler() http.Handler {
 	for path, file := range map[string]string{
 		"GET /lib/simple-peerjs.js": tools.library,
 		"GET /lib/peerjs.js":        "js/node_modules/peerjs/dist/peerjs.min.js",
+		"GET /lib/peerjs-1.4.7.js":  "js/node_modules/peerjs-1.4.7/dist/peerjs.min.js",
 	} {
 		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, file) })
 	}
