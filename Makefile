@@ -33,7 +33,7 @@ e2e: setup ## the real clients: Node.js, Chromium, npm peer
 fuzz: ## every fuzz target, FUZZTIME (20s) each
 	@$(GO) list ./... | while read -r pkg; do \
 		for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
-			echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+			echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x $$pkg || exit 1; \
 		done; done
 
 bench: setup build ## side by side with what it is compared with; BENCH="-run regexp -o docs/benchmarks.md"

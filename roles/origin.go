@@ -63,7 +63,26 @@ func (o origin) bracketed() string {
 
 // options are what the PeerJS constructor takes, in JavaScript.
 func (o origin) options(path, key string) string {
-	return fmt.Sprintf(`{ host: %q, port: %d, path: %q, key: %q, secure: %t }`, o.bracketed(), o.port, path, key, o.secure)
+	return fmt.Sprintf(`{ host: %s, port: %d, path: %s, key: %s, secure: %t }`, quoteJS(o.bracketed()), o.port, quoteJS(path), quoteJS(key), o.secure)
+}
+
+// quoteJS writes a JavaScript string. It prefers the quotes that a log line,
+// itself in double quotes, need not escape.
+func quoteJS(text string) string {
+	if strings.ContainsAny(text, `'\`) {
+		return strconv.Quote(text)
+	}
+	return "'" + text + "'"
+}
+
+// snippet is a program for a page or a module that has PeerJS: it asks a node
+// of the list for its nodeInfo.
+func (o origin) snippet(path, key string) []string {
+	return []string{
+		fmt.Sprintf(`const peer = new Peer(%s); await new Promise((opened) => peer.on('open', opened));`, o.options(path, key)),
+		fmt.Sprintf(`const node = peer.connect((await (await fetch(%s)).json()).peerIds[0], { serialization: 'json', reliable: true });`, quoteJS(o.String()+"/peerids")),
+		`node.on('open', () => node.send({ url: 'nodeInfo', method: 'GET' })).on('data', (reply) => console.log(reply));`,
+	}
 }
 
 // hostHeader is what a Host header may look like for an answer to repeat it.

@@ -35,8 +35,10 @@ func (a *Archiver) nodeHandler() http.Handler {
 // announce logs the URLs that clients need.
 func (a *Archiver) announce() {
 	o := a.told()
-	a.log.Info("clients connect here", "page", o.String()+a.site.page(), "peerServer", a.peerURL(o), "freshID", a.peerURL(o)+a.cfg.Key+"/id",
-		"peerjsOptions", o.options(a.site.peers(), a.cfg.Key))
+	a.log.Info("clients connect here", "page", o.String()+a.site.page(), "peerServer", a.peerURL(o), "freshID", a.peerURL(o)+a.cfg.Key+"/id")
+	for _, line := range o.snippet(a.site.peers(), a.cfg.Key) {
+		a.log.Info("from a page that has PeerJS", "js", line)
+	}
 }
 
 // peerURL is the URL of the PeerJS server, with a slash at the end.
@@ -56,16 +58,12 @@ API             %[4]s  %[5]s
 
 From a page or a module that has PeerJS (npm install peerjs):
 
-  const peer = new Peer(%[6]s);
-  await new Promise((opened) => peer.on("open", opened));
-  const { peerIds } = await fetch("%[4]s/peerids").then((reply) => reply.json());
-  const node = peer.connect(peerIds[0], { serialization: "json", reliable: true });
-  node.on("open", () => node.send({ url: "nodeInfo", method: "GET" })).on("data", (reply) => console.log(reply));
+  %[6]s
 
 From a shell:
 
   liberdus client nodes --archiver %[4]s#%[2]s
-`, Version, a.key.Public(), a.peerURL(o), o, strings.Join(nodelist.Paths(), " "), o.options(a.site.peers(), a.cfg.Key))
+`, Version, a.key.Public(), a.peerURL(o), o, strings.Join(nodelist.Paths(), " "), strings.Join(o.snippet(a.site.peers(), a.cfg.Key), "\n  "))
 	plain(w, http.StatusOK, text)
 }
 

@@ -44,7 +44,7 @@ func TestMistakesOfNewcomers(t *testing.T) {
 		t.Fatal(err)
 	}
 	options := func(host string) string {
-		return `new Peer({ host: "` + host + `", port: ` + port + `, path: "/liberdus-peer", key: "liberdus", secure: false })`
+		return `new Peer({ host: '` + host + `', port: ` + port + `, path: '/liberdus-peer', key: 'liberdus', secure: false })`
 	}
 	const upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 	here := []string{a.URL() + "/liberdus-peer/liberdus/id", options("127.0.0.1")}
@@ -121,8 +121,8 @@ func TestPageNamesThePublicURL(t *testing.T) {
 		{
 			name: "a TLS terminator", at: "/", change: func(c *config.Archiver) { c.PublicURL = "https://archiver.example.org/" },
 			want: []string{
-				`host: "archiver.example.org", port: 443, path: "/liberdus-peer", key: "liberdus", secure: true`,
-				`fetch("https://archiver.example.org/peerids")`, "--archiver https://archiver.example.org#",
+				`host: 'archiver.example.org', port: 443, path: '/liberdus-peer', key: 'liberdus', secure: true`,
+				`fetch('https://archiver.example.org/peerids')`, "--archiver https://archiver.example.org#",
 			},
 		},
 		{
@@ -131,11 +131,11 @@ func TestPageNamesThePublicURL(t *testing.T) {
 		},
 		{
 			name: "the PeerJS server at the root", at: "/app", change: func(c *config.Archiver) { c.Path, c.Key = "/", "k" },
-			want: []string{`path: "/", key: "k"`},
+			want: []string{`path: '/', key: 'k'`},
 		},
 		{
 			name: "TLS of its own", at: "/", change: func(c *config.Archiver) { c.TLSCert, c.TLSKey = cert, key },
-			want: []string{`secure: true`, `fetch("https://127.0.0.1:`},
+			want: []string{`secure: true`, `fetch('https://127.0.0.1:`},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
