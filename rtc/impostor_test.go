@@ -221,6 +221,8 @@ func TestCertificateInUseIsTheOneDescribed(t *testing.T) {
 				return
 			}
 			if err == nil { // open at this end until the node closes it
+				late := time.AfterFunc(5*time.Second, s.Close)
+				defer late.Stop()
 				_, err = s.Recv()
 			}
 			if !errors.Is(err, rtc.ErrClosed) || served.Load() {
