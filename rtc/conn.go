@@ -51,14 +51,16 @@ type conn struct {
 	phase   atomic.Value            // Hop
 	channel atomic.Pointer[Session] // the session, once it is open
 
-	// Handed over by pion's callbacks to run.
+	attendance
+
+	// Handed over by pion's callbacks.
 	candidates chan *webrtc.ICECandidate
 	states     chan webrtc.ICEConnectionState
 	dtls       chan webrtc.DTLSTransportState // connected or failed
 	ended      chan error                     // SCTP is at its end
 	channels   chan opened
 
-	// Owned by run.
+	// Owned by run, then by attend, then by end.
 	pc        *webrtc.PeerConnection
 	early     []candidate // remote, until the remote description is set
 	described bool        // the remote description is set
@@ -73,6 +75,7 @@ type conn struct {
 	skew      time.Duration
 	session   *Session   // nil until the channel is open
 	local     netip.Addr // of a dial that is open: from where
+	old, look time.Time  // when it has lasted long enough; when a dial next looks whether local is still there
 }
 
 func newConn(p *Peer, key connKey) *conn {
@@ -105,6 +108,7 @@ func (c *conn) reach(from, to Hop) {
 func (c *conn) deliver(in inbound) {
 	select {
 	case c.inbox <- &in: // a pointer: a session keeps its inbox for life, and it is empty
+		c.call()
 	default:
 		c.cancel(c.fail(fmt.Errorf("%w: signalling messages", errFlooded)))
 	}
@@ -119,17 +123,24 @@ func (c *conn) fail(err error) error {
 	return &Error{Peer: c.key.peer, Hop: c.phase.Load().(Hop), Err: err}
 }
 
-// run owns the connection. When it returns nothing of it is running.
+// run brings the connection to its open channel. From then on no goroutine
+// waits for what comes: see attend.
 func (c *conn) run() {
-	defer close(c.done)
-	defer c.p.forget(c)
-	err := c.negotiate()
-	if err == nil {
-		c.live()
-	} else {
+	if err := c.negotiate(); err != nil {
 		c.cancel(c.fail(err))
 		c.log.Debug("connection failed", "err", context.Cause(c.ctx))
+		c.end()
+		return
 	}
+	c.leave()
+}
+
+// end takes the connection down. When it returns nothing of it is running. The
+// connection's context has ended, and nobody attends to it any more.
+func (c *conn) end() {
+	defer c.p.wg.Done()
+	defer close(c.done)
+	defer c.p.forget(c)
 	if c.session != nil {
 		c.p.counts.sessions.Add(-1)
 	}
@@ -143,7 +154,7 @@ func (c *conn) run() {
 }
 
 // open makes the pion connection and hooks its callbacks up. Each callback
-// only hands over to run, and gives up when the connection ends.
+// only hands over, and gives up when the connection ends.
 func (c *conn) open() error {
 	cert, err := c.p.certificate()
 	if err != nil {
@@ -157,27 +168,28 @@ func (c *conn) open() error {
 		return fmt.Errorf("new connection: %w", err)
 	}
 	c.p.counts.pcs.Add(1)
-	c.pc.OnICECandidate(func(cand *webrtc.ICECandidate) { hand(c.ctx, c.candidates, cand) })
-	c.pc.OnICEConnectionStateChange(func(s webrtc.ICEConnectionState) { hand(c.ctx, c.states, s) })
+	c.pc.OnICECandidate(func(cand *webrtc.ICECandidate) { hand(c, c.candidates, cand) })
+	c.pc.OnICEConnectionStateChange(func(s webrtc.ICEConnectionState) { hand(c, c.states, s) })
 	c.pc.SCTP().Transport().OnStateChange(func(s webrtc.DTLSTransportState) {
 		if s == webrtc.DTLSTransportStateConnected || s == webrtc.DTLSTransportStateFailed {
-			hand(c.ctx, c.dtls, s)
+			hand(c, c.dtls, s)
 		}
 	})
-	c.pc.SCTP().OnClose(func(err error) { hand(c.ctx, c.ended, err) })
+	c.pc.SCTP().OnClose(func(err error) { hand(c, c.ended, err) })
 	return nil
 }
 
 // watch hands dc over when it opens.
 func (c *conn) watch(dc *webrtc.DataChannel) {
-	dc.OnOpen(func() { hand(c.ctx, c.channels, opened{dc}) })
+	dc.OnOpen(func() { hand(c, c.channels, opened{dc}) })
 }
 
-// hand gives v to the goroutine that owns the connection of ctx.
-func hand[T any](ctx context.Context, to chan<- T, v T) {
+// hand gives v to whoever owns the connection.
+func hand[T any](c *conn, to chan<- T, v T) {
 	select {
 	case to <- v:
-	case <-ctx.Done():
+		c.call()
+	case <-c.ctx.Done():
 	}
 }
 
@@ -226,48 +238,6 @@ func (c *conn) negotiate() error {
 		}
 	}
 	return nil
-}
-
-// live waits for the end of an open connection, serving what still arrives
-// from the signalling side.
-func (c *conn) live() {
-	var moved <-chan time.Time
-	if c.dials {
-		c.local = c.localAddr()
-		check := time.NewTicker(interfacesAge)
-		defer check.Stop()
-		moved = check.C
-	}
-	_, age := c.limits()
-	old := time.NewTimer(age)
-	defer old.Stop()
-	for {
-		var err error
-		select {
-		case <-c.ctx.Done():
-			return
-		case in := <-c.inbox:
-			if !in.absent && !in.lost { // neither says anything about an open channel
-				err = c.handle(*in)
-			}
-		case cand := <-c.candidates:
-			c.sendCandidate(cand)
-		case s := <-c.states:
-			err = c.stateChanged(s)
-		case <-c.dtls:
-		case <-old.C:
-			c.session.wearOut()
-		case <-c.ended: // what has arrived stays readable
-			err = ErrClosed
-		case ch := <-c.channels:
-			err = c.extraChannel(ch.dc)
-		case <-moved:
-			err = c.stranded()
-		}
-		if err != nil {
-			c.cancel(c.fail(err))
-		}
-	}
 }
 
 func (c *conn) handle(in inbound) error {

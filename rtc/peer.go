@@ -189,7 +189,8 @@ func (p *Peer) add(c *conn) error {
 	p.perPeer[c.key.peer]++
 	c.early = p.early.take(c.key)
 	c.seen = len(c.early)
-	p.wg.Go(c.run)
+	p.wg.Add(1) // for end
+	go c.run()
 	if !c.dials {
 		p.wg.Go(func() { p.serve(c) })
 	}
