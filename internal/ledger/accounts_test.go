@@ -63,6 +63,9 @@ func TestRealReceipts(t *testing.T) {
 			keys := []signing.Key{userKey(0), userKey(1)}
 			to := keys[1].Address()
 			tx := transferTx(keys[0], to, one)
+			if want["type"] == "message" {
+				tx = messageTx(keys[0], to, toll)
+			}
 			if want["type"] == "register" {
 				tx = registerTx(keys[0], "alice1")
 				to = tx["aliasHash"].(string)

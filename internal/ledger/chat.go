@@ -12,16 +12,34 @@ import (
 	"github.com/liberdus/liberdus/internal/signing"
 )
 
-// A chat is a ChatAccount: what passed between two users. Its transactions are
+// A chat is a ChatAccount: what passed between two users. A pair has a place for
+// the first and the second of their sorted addresses. The chat's transactions are
 // stored one by one, so that adding one does not cost more the more there are;
 // the account's own record is a header that counts them. The text of the
 // account, and its hash, are put together when somebody reads it.
 type chat struct {
 	id          string
-	required    [2]int64 // whether a toll is due towards the first and the second of the sorted addresses: 0 no, 1 yes, 2 blocked
+	required    [2]int64    // what each asks of the other: 0 no toll, 1 a toll, 2 is blocked
+	payOnRead   [2]*big.Int // held for each until it reads; replaced, never changed in place
+	payOnReply  [2]*big.Int // held for each until it replies, likewise
+	read        [2]int64    // when each last read or wrote
+	replied     [2]int64    // when each last wrote
+	hasChats    bool        // there has been a message, not transfers alone
 	timestamp   int64
-	first, next int64 // numbers of the oldest message kept, and of the one to come
+	first, next int64 // numbers of the oldest transaction kept, and of the one to come
+
+	// Not in the account's text. A message here is one of that type.
+	wrote  [2]int64 // time of each one's newest message, 0 if there is none
+	lastBy int64    // who wrote the last message, if hasChats
+	lastAt int64    // and when
+	oldest int64    // none that is kept is older than this
 }
+
+// Values of required.
+const (
+	asksToll = 1
+	blocks   = 2
+)
 
 // headerMark begins a stored chat header, where other accounts begin with "{".
 const headerMark = 'c'
@@ -33,12 +51,15 @@ func chatID(a, b string) string { return signing.Hash([]byte(min(a, b) + max(a, 
 
 // newChat is the chat that from opens: the other one may answer without a toll.
 func newChat(id, from, to string) *chat {
-	c := &chat{id: id, required: [2]int64{1, 1}}
+	c := &chat{
+		id: id, required: [2]int64{asksToll, asksToll},
+		payOnRead: [2]*big.Int{{}, {}}, payOnReply: [2]*big.Int{{}, {}},
+	}
 	c.required[side(from, to)] = 0
 	return c
 }
 
-// side is the index of a in the sorted pair of a and b.
+// side is the place of a in a pair of a and b.
 func side(a, b string) int {
 	if a <= b {
 		return 0
@@ -46,35 +67,30 @@ func side(a, b string) int {
 	return 1
 }
 
-// push adds the text of a transaction and gives what to write for it. More than
-// limit transactions are not kept.
-func (c *chat) push(text []byte, limit int64) []op {
-	ops := []op{{messageKey(c.id, uint64(c.next)), text}}
-	c.next++
-	if c.next-c.first > limit {
-		ops = append(ops, op{key: messageKey(c.id, uint64(c.first))})
-		c.first++
-	}
-	return ops
-}
+// held is what the chat holds for one of the two.
+func (c *chat) held(who int) *big.Int { return new(big.Int).Add(c.payOnRead[who], c.payOnReply[who]) }
+
+// release forgets what is held for one of the two; the caller gives it away.
+func (c *chat) release(who int) { c.payOnRead[who], c.payOnReply[who] = new(big.Int), new(big.Int) }
 
 func (c *chat) object() signing.Object {
-	none := []any{new(big.Int), new(big.Int)}
 	return signing.Object{
 		"id": c.id, "type": typeChat, "hash": "", "timestamp": c.timestamp, "messages": []any{},
 		"toll": signing.Object{
-			"required":  []any{c.required[0], c.required[1]},
-			"payOnRead": none, "payOnReply": none,
+			"required": list(c.required), "payOnRead": list(c.payOnRead), "payOnReply": list(c.payOnReply),
 		},
-		"read": []any{0, 0}, "replied": []any{0, 0}, "hasChats": false,
+		"read": list(c.read), "replied": list(c.replied), "hasChats": c.hasChats,
 	}
 }
 
-// header is the stored record: the account without its messages, and the range
-// of their numbers.
+func list[T any](pair [2]T) []any { return []any{pair[0], pair[1]} }
+
+// header is the stored record: the account without its messages, the range of
+// their numbers, and what has to be known of them.
 func (c *chat) header() ([]byte, error) {
 	o := c.object()
-	o["first"], o["next"] = c.first, c.next
+	o["first"], o["next"], o["oldest"] = c.first, c.next, c.oldest
+	o["wrote"], o["lastBy"], o["lastAt"] = list(c.wrote), c.lastBy, c.lastAt
 	text, err := signing.Canonical(o)
 	return append([]byte{headerMark}, text...), err
 }
@@ -84,16 +100,20 @@ func decodeChat(header []byte) (*chat, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, found := o["oldest"]; !found { // written before there were messages
+		o["oldest"], o["wrote"], o["lastBy"], o["lastAt"] = 0.0, []any{0.0, 0.0}, 0.0, 0.0
+	}
 	r := &record{members: o}
 	toll := r.object("toll")
-	c := &chat{id: r.text("id"), timestamp: r.integer("timestamp"), first: r.integer("first"), next: r.integer("next")}
-	required := toll.list("required")
-	if err := errors.Join(r.err, toll.err); err != nil || len(required) != len(c.required) {
-		return nil, fmt.Errorf("chat header: required has %d elements: %w", len(required), err)
+	c := &chat{
+		id: r.text("id"), timestamp: r.integer("timestamp"), hasChats: r.flag("hasChats"),
+		first: r.integer("first"), next: r.integer("next"), oldest: r.integer("oldest"),
+		read: r.integers("read"), replied: r.integers("replied"),
+		wrote: r.integers("wrote"), lastBy: r.integer("lastBy"), lastAt: r.integer("lastAt"),
+		required: toll.integers("required"), payOnRead: toll.amounts("payOnRead"), payOnReply: toll.amounts("payOnReply"),
 	}
-	for i, v := range required {
-		n, _ := number(v)
-		c.required[i] = int64(n)
+	if err := errors.Join(r.err, toll.err); err != nil {
+		return nil, fmt.Errorf("chat header: %w", err)
 	}
 	return c, nil
 }

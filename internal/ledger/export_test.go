@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"bytes"
+
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -16,7 +18,7 @@ func OnFS(cfg Config, fs vfs.FS) Config {
 // Limits that tests go up to.
 const (
 	MaxChats    = maxChats
-	MaxTransfer = maxTransfer
+	MaxTransfer = maxTalk
 )
 
 // Recode decodes a stored account and encodes it again.
@@ -51,7 +53,7 @@ var (
 	FormatWei = formatWei
 )
 
-// All returns the ids and texts of all stored accounts, or receipts.
+// All returns the stored accounts by id, chats without their messages, or the receipts.
 func (l *Ledger) All(receipts bool) (map[string]signing.Object, error) {
 	prefix := byte('a')
 	if receipts {
@@ -65,10 +67,7 @@ func (l *Ledger) All(receipts bool) (map[string]signing.Object, error) {
 	}
 	all := make(map[string]signing.Object)
 	for it.First(); it.Valid(); it.Next() {
-		if isChatHeader(it.Value()) {
-			continue
-		}
-		o, err := signing.ParseObject(it.Value())
+		o, err := signing.ParseObject(bytes.TrimPrefix(it.Value(), []byte{headerMark}))
 		if err != nil {
 			return nil, err
 		}

@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"context"
+	"math/big"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -17,6 +18,7 @@ func FuzzPut(f *testing.F) {
 	for _, tx := range readVectors(f).UserTx {
 		f.Add(tx.SignedTx)
 	}
+	two := userKey(1).Address()
 	for _, text := range []string{
 		`{}`,
 		`{"type":"register","alias":"\ud800","private":null}`,
@@ -26,12 +28,21 @@ func FuzzPut(f *testing.F) {
 		`{"type":"transfer","to":"7e5f4552091a69125d5dfcb7b8c2659029395bdf000000000000000000000000","amount":{"dataType":"bi","value":"1"},` +
 			`"fee":{"dataType":"bi","value":"aacdb4f1e4cec4e"},"xmemo":{"message":"x","hash":"","messages":[]}}`,
 		`{"type":"message","sign":{"owner":"x","sig":"0x"}}`,
+		`{"type":"message","to":"` + two + `","amount":{"dataType":"bi","value":"d581222e5e027627"},"message":"\ud800","xmessage":{"hash":"","messages":[]},` +
+			`"fee":{"dataType":"bi","value":"aacdb4f1e4cec4e"}}`,
+		`{"type":"read","to":"` + two + `","hash":""}`,
+		`{"type":"reclaim_toll","to":"` + two + `"}`,
+		`{"type":"update_toll_required","to":"` + two + `","required":2,"required":1}`,
+		`{"type":"toll","toll":{"dataType":"bi","value":"d581222e5e027627"},"tollUnit":"USD"}`,
+		`{"type":"deposit_stake","nominee":"` + strings.Repeat("ab", 32) + `","stake":{"dataType":"bi","value":"29b338ad0e5c7b13b1"}}`,
+		`{"type":"withdraw_stake","nominee":"` + strings.Repeat("ab", 32) + `","force":true}`,
 		`{"type":{"dataType":"bb","value":"AAAA"},"networkId":{"dataType":"u8ab","value":"AAAA"},"timestamp":1e400}`,
 	} {
 		f.Add(text)
 	}
 	l := open(f, config())
 	keys := users(f, l, 2)
+	apply(f, l, keys[0], createTx(keys[0], lib(1_000_000_000)))
 	f.Fuzz(func(t *testing.T, text string) {
 		tx, err := signing.ParseObject([]byte(text))
 		if err != nil {
@@ -40,6 +51,7 @@ func FuzzPut(f *testing.F) {
 		fuzzPut(t, l, tx)
 		fixed := with(tx, signing.Object{
 			"networkId": networkID, "timestamp": float64(now.UnixMilli()), "from": keys[0].Address(), "publicKey": keys[0].PublicKey(),
+			"nominator": keys[0].Address(),
 		})
 		if to, ok := tx["to"].(string); ok {
 			fixed["chatId"] = ledger.ChatID(keys[0].Address(), to)
@@ -69,11 +81,15 @@ func fuzzPut(t *testing.T, l *ledger.Ledger, tx signing.Object) {
 	if !r.Success {
 		return
 	}
-	checkHash(t, account(t, l, tx["from"].(string)))
-	if balance(t, l, tx["from"].(string)).Sign() < 0 {
-		t.Fatal("negative balance")
-	}
-	if chat, ok := tx["chatId"].(string); ok && tx["type"] == "transfer" && receipt(t, l, r.TxID)["success"] == true {
-		checkHash(t, account(t, l, chat))
+	for _, name := range []string{"from", "to", "chatId", "nominator", "nominee"} {
+		id, _ := tx[name].(string)
+		a := account(t, l, id)
+		if a == nil {
+			continue
+		}
+		checkHash(t, a)
+		if data, ok := a["data"].(signing.Object); ok && data["balance"].(*big.Int).Sign() < 0 {
+			t.Fatal("negative balance")
+		}
 	}
 }

@@ -3,8 +3,10 @@
 //
 // Its invariant: a transaction that was answered with success is on the disk
 // together with its receipt and every account it changed, or none of it is. The
-// sum of all balances changes only by what a new account starts with, what
-// "create" makes and what fees burn; no balance is ever negative.
+// sum of all balances, of the tolls that chats hold and of the stakes on nodes
+// changes only by what a new account starts with, what "create" makes and what
+// fees, the tax on tolls and the odd wei of a halved toll burn; none of them is
+// ever negative.
 //
 // A transaction passes through three places:
 //
@@ -24,8 +26,10 @@
 // Readers look at a view that moves on after the sync, so nobody ever sees what
 // a power cut could still take back.
 //
-// The transaction types are "register", "create" and "transfer"; any other is
-// refused with a reason that names it. The reasons, the order of the checks, the
+// The transaction types are "register", "create", "transfer",
+// "message", "toll", "read", "reclaim_toll", "update_toll_required",
+// "deposit_stake" and "withdraw_stake"; any other is refused with a reason that
+// names it. The reasons, the order of the checks, the
 // shape of accounts and receipts, and which mistakes are found only while
 // applying (those are accepted and get a receipt that says failed) are those of
 // the Liberdus server, because wallets match on them.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/big"
 	"strings"
+	"time"
 
 	"github.com/liberdus/liberdus/internal/signing"
 )
@@ -34,33 +35,50 @@ func newNetwork(networkID string, timestamp int64) (signing.Object, error) {
 	}, nil
 }
 
-// Rules are the parameters of the network that transactions follow.
+// Rules are the parameters of the network that transactions follow: amounts in
+// wei, times in ms.
 type rules struct {
-	fee                 *big.Int // of a transfer, in wei
-	defaultToll         *big.Int // of a new account, in wei
-	maintenanceInterval int64    // in ms
-	maxMessages         int64    // kept in a chat
+	price               *big.Int // of a LIB in dollars, with 18 decimals
+	fee                 *big.Int // of every transaction but register and create
+	defaultToll         *big.Int // of a new account
+	minToll             *big.Int
+	minStake            *big.Int
+	taxPercent          int64 // of a toll that is earned
+	tollTimeout         int64 // until when a toll can be earned by a reply, and from when it can be reclaimed
+	restakeCooldown     int64
+	maintenanceInterval int64
+	maxMessages         int64 // kept in a chat
+	retention           int64 // how long a chat keeps them
 }
 
 func readNetwork(o signing.Object) (networkID string, _ rules, err error) {
 	r := &record{members: o}
 	networkID = r.text("networkId")
 	current := r.object("current")
-	factor, err1 := parseWei(current.text("stabilityFactorStr"))
-	fee, err2 := parseWei(current.text("transactionFeeUsdStr"))
-	toll, err3 := parseWei(current.text("defaultTollUsdStr"))
+	price, err := parseWei(current.text("stabilityFactorStr"))
+	if err := errors.Join(r.err, current.err, err); err != nil {
+		return "", rules{}, err
+	}
+	if price.Sign() == 0 {
+		return "", rules{}, errors.New("stabilityFactorStr is zero")
+	}
+	dollars := func(name string) *big.Int {
+		usd, err := parseWei(current.text(name))
+		if err != nil {
+			current.err = errors.Join(current.err, fmt.Errorf("%s: %w", name, err))
+			return nil
+		}
+		return usdToWei(usd, price)
+	}
 	rules := rules{
-		maintenanceInterval: current.integer("maintenanceInterval"),
-		maxMessages:         current.integer("messageMaxLength"),
+		price: price, fee: dollars("transactionFeeUsdStr"),
+		defaultToll: dollars("defaultTollUsdStr"), minToll: dollars("minTollUsdStr"), minStake: dollars("stakeRequiredUsdStr"),
+		taxPercent: current.integer("tollNetworkTaxPercent"), tollTimeout: current.integer("tollTimeout"),
+		restakeCooldown: current.integer("restakeCooldown"), maintenanceInterval: current.integer("maintenanceInterval"),
+		maxMessages: current.integer("messageMaxLength"),
+		retention:   current.integer("messageRetentionDays") * (24 * time.Hour).Milliseconds(),
 	}
-	if err := errors.Join(r.err, current.err, err1, err2, err3); err != nil {
-		return "", rules, err
-	}
-	if factor.Sign() == 0 {
-		return "", rules, errors.New("stabilityFactorStr is zero")
-	}
-	rules.fee, rules.defaultToll = usdToWei(fee, factor), usdToWei(toll, factor)
-	return networkID, rules, nil
+	return networkID, rules, current.err
 }
 
 // usdToWei converts dollars to LIB, both with 18 decimals: factor is the price

@@ -92,7 +92,7 @@ func (l *Ledger) inWindow(tx signing.Object) bool {
 // looks at the state before it looks at the clock. What is late is never
 // applied, so the view is state enough and the writer is left alone.
 func (l *Ledger) late(t transaction) (Result, error) {
-	s := newState(l.store.read, l.rules)
+	s := l.newState(l.store.read)
 	reason := t.precheck(s)
 	switch {
 	case s.err != nil:

@@ -16,6 +16,20 @@ func (h *head) failed(to, reason string) signing.Object {
 	return r
 }
 
+// feeOnly is the receipt of a transaction that failed after all: the fee is gone,
+// or what from had of it.
+func (h *head) feeOnly(s *state, from *user, to, reason string) signing.Object {
+	fee := s.rules.fee
+	if from.balance.Cmp(fee) < 0 {
+		fee = from.balance
+	}
+	from.balance, from.timestamp = new(big.Int).Sub(from.balance, fee), h.timestamp
+	s.save(h.from, from)
+	r := h.failed(to, reason)
+	r["transactionFee"] = fee
+	return r
+}
+
 func (h *head) receipt(to string, success bool) signing.Object {
 	return signing.Object{
 		"txId": h.id, "type": h.kind, "from": h.from, "to": to,

@@ -26,11 +26,49 @@ func member[T any](r *record, name string) T {
 func (r *record) text(name string) string   { return member[string](r, name) }
 func (r *record) flag(name string) bool     { return member[bool](r, name) }
 func (r *record) integer(name string) int64 { return int64(member[float64](r, name)) }
-func (r *record) list(name string) []any    { return member[[]any](r, name) }
 func (r *record) object(name string) *record {
 	return &record{members: member[signing.Object](r, name)}
 }
 func (r *record) amount(name string) *big.Int { return member[*big.Int](r, name) }
+
+// integers takes a list of two integers.
+func (r *record) integers(name string) (pair [2]int64) {
+	for i, v := range r.pair(name) {
+		n, ok := v.(float64)
+		if !ok {
+			r.wrong(name)
+		}
+		pair[i] = int64(n)
+	}
+	return pair
+}
+
+// amounts takes a list of two amounts.
+func (r *record) amounts(name string) (pair [2]*big.Int) {
+	for i, v := range r.pair(name) {
+		n, ok := v.(*big.Int)
+		if !ok {
+			r.wrong(name)
+		}
+		pair[i] = n
+	}
+	return pair
+}
+
+func (r *record) pair(name string) (pair [2]any) {
+	elements := member[[]any](r, name)
+	if len(elements) != len(pair) {
+		r.wrong(name)
+		return pair
+	}
+	return [2]any(elements)
+}
+
+func (r *record) wrong(name string) {
+	if r.err == nil {
+		r.err = fmt.Errorf("member %q is not a list of two", name)
+	}
+}
 
 // number takes what a JSON number is in a parsed object, and the integers that
 // a program may put into one it builds.

@@ -1,8 +1,11 @@
 package ledger_test
 
 import (
+	"encoding/hex"
+	"fmt"
 	"math"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,12 +20,15 @@ type refusal struct {
 	want   string
 }
 
+const late = "Transaction timestamp out of range"
+
+var tooLarge = refusal{"large", signing.Object{"x": strings.Repeat("x", ledger.MaxTransfer)}, "tx is larger than 16384 bytes."}
+
 // everywhere are the refusals that all types share. Members of each case are
 // changed one at a time.
 func everywhere() []refusal {
 	const badTime = `Tx "timestamp" field must be a valid number.`
 	const badNet = "Invalid network id for tx %type with id undefined"
-	const late = "Transaction timestamp out of range"
 	ms := float64(now.UnixMilli())
 	return []refusal{
 		{"type missing", signing.Object{"type": missing{}}, `Tx "type" field must be a string.`},
@@ -49,6 +55,7 @@ func everywhere() []refusal {
 		{"timestamp huge", signing.Object{"timestamp": 1e300}, late},
 		{"timestamp 5001 ms ago", signing.Object{"timestamp": ms - 5001}, late},
 		{"timestamp in 5001 ms", signing.Object{"timestamp": ms + 5001}, late},
+		{"timestamp in 6 s", signing.Object{"timestamp": ms + 6000}, late},
 		{"from missing", signing.Object{"from": missing{}}, `tx "from" is not a valid address.`},
 		{"from null", signing.Object{"from": nil}, `tx "from" is not a valid address.`},
 		{"from number", signing.Object{"from": 7.0}, `tx "from" is not a valid address.`},
@@ -139,6 +146,140 @@ func transferRefusals() []refusal {
 	}
 }
 
+// talkRefusals are those of all transactions between two users, after from.
+func talkRefusals() []refusal {
+	const (
+		to = `tx "to" is not a valid address.`
+		id = `tx "chatId" is not a valid address.`
+	)
+	return []refusal{
+		{"to missing", signing.Object{"to": missing{}}, to},
+		{"to null", signing.Object{"to": nil}, to},
+		{"to number", signing.Object{"to": -1.0}, to},
+		{"to bigint", signing.Object{"to": one}, to},
+		{"to huge", signing.Object{"to": strings.Repeat("a", 1<<20)}, to},
+		{"to upper case", signing.Object{"to": strings.Repeat("A", 64)}, to},
+		{"to a surrogate", signing.Object{"to": strings.Repeat("a", 61) + "\xed\xa0"}, to},
+		{"chatId missing", signing.Object{"chatId": missing{}}, id},
+		{"chatId null", signing.Object{"chatId": nil}, id},
+		{"chatId object", signing.Object{"chatId": signing.Object{"__proto__": "x"}}, id},
+		{"chatId of others", signing.Object{"chatId": strings.Repeat("a", 64)}, "chatId is not calculated correctly for from and to addresses"},
+		{"chatId before message", signing.Object{"chatId": nil, "message": nil, "required": nil}, id},
+	}
+}
+
+// feeRefusals are those of a fee that may be missing.
+func feeRefusals() []refusal {
+	const fees = `tx "fee" field must be a bigint.`
+	return []refusal{
+		{"fee null", signing.Object{"fee": nil}, fees},
+		{"fee nil bigint", signing.Object{"fee": (*big.Int)(nil)}, fees},
+		{"fee number", signing.Object{"fee": 1e18}, fees},
+		{"fee text", signing.Object{"fee": "aacdb4f1e4cec4e"}, fees},
+		{"fee negative", signing.Object{"fee": big.NewInt(-1)}, fees},
+	}
+}
+
+func messageRefusals() []refusal {
+	const (
+		amount = `tx "amount" field must be a bigint and not be negative.`
+		text   = `tx "message" field must be a string.`
+		object = `tx "xmessage" field must be an object.`
+	)
+	return []refusal{
+		{"amount missing", signing.Object{"amount": missing{}}, amount},
+		{"amount null", signing.Object{"amount": nil}, amount},
+		{"amount number", signing.Object{"amount": 0.0}, amount},
+		{"amount text", signing.Object{"amount": "0"}, amount},
+		{"amount negative", signing.Object{"amount": big.NewInt(-1)}, amount},
+		{"amount huge", signing.Object{"amount": new(big.Int).Lsh(one, 100_000)}, `tx "amount" field must be less than 2^256.`},
+		{"message missing", signing.Object{"message": missing{}}, text},
+		{"message null", signing.Object{"message": nil}, text},
+		{"message object", signing.Object{"message": signing.Object{}}, text},
+		{"message long", signing.Object{"message": strings.Repeat("x", 100<<10+1)}, `tx "message" size must be less than 100 kB.`},
+		{"message long in bytes", signing.Object{"message": strings.Repeat("é", 50<<10+1)}, `tx "message" size must be less than 100 kB.`},
+		{"xmessage text", signing.Object{"xmessage": "x"}, object},
+		{"xmessage list", signing.Object{"xmessage": []any{}}, object},
+		{"xmessage large", signing.Object{"xmessage": signing.Object{"x": strings.Repeat("x", 256<<10)}}, `tx is larger than 262144 bytes, "xmessage" included.`},
+		{"fee missing", signing.Object{"fee": missing{}}, `tx "fee" field must be a bigint.`},
+	}
+}
+
+func requireRefusals() []refusal {
+	const (
+		number = `tx "required" field must be a number.`
+		among  = `tx "required" field must be 0, 1, or 2.`
+	)
+	return []refusal{
+		{"required missing", signing.Object{"required": missing{}}, number},
+		{"required null", signing.Object{"required": nil}, number},
+		{"required text", signing.Object{"required": "1"}, number},
+		{"required bigint", signing.Object{"required": one}, number},
+		{"required 3", signing.Object{"required": 3.0}, among},
+		{"required negative", signing.Object{"required": -1.0}, among},
+		{"required a half", signing.Object{"required": 0.5}, among},
+		{"required huge", signing.Object{"required": 1e300}, among},
+	}
+}
+
+func tollRefusals() []refusal {
+	const (
+		bigint = `tx "toll" field must be a bigint.`
+		unit   = `tx "tollUnit" field must be a valid TollUnit enum value.`
+	)
+	return []refusal{
+		{"toll missing", signing.Object{"toll": missing{}}, bigint},
+		{"toll null", signing.Object{"toll": nil}, bigint},
+		{"toll nil bigint", signing.Object{"toll": (*big.Int)(nil)}, bigint},
+		{"toll number", signing.Object{"toll": 1e20}, bigint},
+		{"toll text", signing.Object{"toll": "20"}, bigint},
+		{"toll negative", signing.Object{"toll": big.NewInt(-1)}, "Toll cannot be negative"},
+		{"toll huge", signing.Object{"toll": new(big.Int).Lsh(one, 100_000)}, `tx "toll" field must be less than 2^256.`},
+		{"tollUnit null", signing.Object{"tollUnit": nil}, unit},
+		{"tollUnit lower case", signing.Object{"tollUnit": "lib"}, unit},
+		{"tollUnit number", signing.Object{"tollUnit": 0.0}, unit},
+		{"tollUnit __proto__", signing.Object{"tollUnit": "__proto__"}, unit},
+	}
+}
+
+// stakeRefusals are those of who stakes and where; must says what both have to be.
+func stakeRefusals(must string) []refusal {
+	var all []refusal
+	for _, name := range []string{"nominator", "nominee"} {
+		want := `tx "` + name + `" field must be a ` + must + "."
+		for what, v := range map[string]any{
+			"missing": missing{}, "null": nil, "number": 1.0, "empty": "", "short": "7e5f", "upper case": strings.Repeat("A", 64),
+			"a surrogate": strings.Repeat("a", 61) + "\xed\xa0\x80", "huge": strings.Repeat("a", 1<<20), "list": []any{strings.Repeat("a", 64)},
+		} {
+			all = append(all, refusal{name + " " + what, signing.Object{name: v}, want})
+		}
+	}
+	return all
+}
+
+func depositRefusals() []refusal {
+	const positive = `tx "stake" field must be a bigint and stake must be greater than 0.`
+	return append(stakeRefusals("string or valid address"), []refusal{
+		{"stake missing", signing.Object{"stake": missing{}}, positive},
+		{"stake null", signing.Object{"stake": nil}, positive},
+		{"stake number", signing.Object{"stake": 1e21}, positive},
+		{"stake text", signing.Object{"stake": "1"}, positive},
+		{"stake zero", signing.Object{"stake": new(big.Int)}, positive},
+		{"stake negative", signing.Object{"stake": big.NewInt(-1)}, positive},
+		{"stake huge", signing.Object{"stake": new(big.Int).Lsh(one, 100_000)}, `tx "stake" field must be less than 2^256.`},
+	}...)
+}
+
+func withdrawRefusals() []refusal {
+	const force = `tx "force" field must be a boolean.`
+	return append(stakeRefusals("string and valid address"), []refusal{
+		{"force missing", signing.Object{"force": missing{}}, force},
+		{"force null", signing.Object{"force": nil}, force},
+		{"force number", signing.Object{"force": 1.0}, force},
+		{"force text", signing.Object{"force": "true"}, force},
+	}...)
+}
+
 // TestRefusals: each mistake is named, with status 400, and changes nothing.
 func TestRefusals(t *testing.T) {
 	l := open(t, config())
@@ -148,20 +289,48 @@ func TestRefusals(t *testing.T) {
 		"register": registerTx(stranger, "stranger"),
 		"create":   createTx(k, one),
 		"transfer": transferTx(k, keys[1].Address(), one),
+
+		"message":              messageTx(k, keys[1].Address(), toll),
+		"toll":                 tollTx(k, lib(20), "LIB"),
+		"read":                 talkTx(k, "read", keys[1].Address()),
+		"reclaim_toll":         talkTx(k, "reclaim_toll", keys[1].Address()),
+		"update_toll_required": requireTx(k, keys[1].Address(), 1),
+		"deposit_stake":        depositTx(k, strings.Repeat("ab", 32), one),
+		"withdraw_stake":       withdrawTx(k, strings.Repeat("ab", 32)),
 	}
 	cases := map[string][]refusal{
 		"register": registerRefusals(stranger),
 		"create":   amounts("amount"),
 		"transfer": append(amounts("amount"), transferRefusals()...),
+
+		"message":              slices.Concat(talkRefusals(), messageRefusals(), feeRefusals()),
+		"toll":                 append(tollRefusals(), feeRefusals()...),
+		"read":                 slices.Concat(talkRefusals(), feeRefusals(), []refusal{tooLarge}),
+		"reclaim_toll":         talkRefusals(),
+		"update_toll_required": slices.Concat(talkRefusals(), requireRefusals(), feeRefusals()),
+		"deposit_stake":        depositRefusals(),
+		"withdraw_stake":       withdrawRefusals(),
+	}
+	stateful := map[string]string{ // what the state says of a good one, before the clock is looked at
+		"read":           "chat account does not exist.",
+		"reclaim_toll":   "chat account does not exist.",
+		"deposit_stake":  "Stake amount sent: 1000000000000000000 is less than the minimum required stake amount: 769230769230769230769",
+		"withdraw_stake": "nominee account does not exist",
 	}
 	for kind, tx := range good {
 		for _, tt := range append(everywhere(), cases[kind]...) {
+			if _, stakes := tx["nominator"]; stakes && strings.HasPrefix(tt.name, "from ") {
+				continue // it has no such member
+			}
 			t.Run(kind+" "+tt.name, func(t *testing.T) {
 				signer := signing.Key(k)
 				if kind == "register" {
 					signer = stranger
 				}
 				want := ledger.Result{Reason: strings.ReplaceAll(tt.want, "%type", kind), Status: 400}
+				if reason := stateful[kind]; reason != "" && tt.want == late {
+					want = ledger.Result{Reason: "PreCrack has failed. " + reason, Status: 500}
+				}
 				if got := put(t, l, sign(signer, with(tx, tt.change))); got != want {
 					t.Errorf("Put = %+v, want %+v", got, want)
 				}
@@ -180,13 +349,24 @@ func TestSignatureRefusals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const notBy = "not signed by from account"
 	for kind, tx := range map[string]signing.Object{
 		"register":  registerTx(alice, "alice"),
 		"create":    createTx(alice, one),
 		"transfer":  transferTx(alice, bob.Address(), one),
 		"register ": registerTx(node, "node"),
+
+		"message":              messageTx(alice, bob.Address(), toll),
+		"toll":                 tollTx(alice, lib(20), "LIB"),
+		"read":                 talkTx(alice, "read", bob.Address()),
+		"reclaim_toll":         talkTx(alice, "reclaim_toll", bob.Address()),
+		"update_toll_required": requireTx(alice, bob.Address(), 1),
+		"deposit_stake":        depositTx(alice, strings.Repeat("ab", 32), one),
+		"withdraw_stake":       withdrawTx(alice, strings.Repeat("ab", 32)),
 	} {
+		notBy := "not signed by from account"
+		if _, stakes := tx["nominator"]; stakes {
+			notBy = "not signed by nominator account"
+		}
 		bad := "incorrect signing"
 		if strings.HasPrefix(kind, "register") {
 			bad = "tx signature is incorrect"
@@ -200,6 +380,10 @@ func TestSignatureRefusals(t *testing.T) {
 		sig := own["sig"].(string)
 		set := func(name string, v any) signing.Object {
 			return signing.Object{"sign": with(own, signing.Object{name: v})}
+		}
+		scheme := sign(node, tx)["sign"].(signing.Object)["sig"]
+		if owner == signing.Key(node) {
+			scheme = sign(alice, tx)["sign"].(signing.Object)["sig"]
 		}
 		other := "1"
 		if strings.HasSuffix(sig, "1") {
@@ -221,10 +405,12 @@ func TestSignatureRefusals(t *testing.T) {
 			{"sig changed", set("sig", sig[:len(sig)-1]+other), bad},
 			{"sig short", set("sig", sig[:len(sig)-2]), bad},
 			{"sig of another", set("sig", sign(bob, tx)["sign"].(signing.Object)["sig"]), bad},
+			{"sig of the other scheme", set("sig", scheme), bad},
+			{"sig with high s", set("sig", highS(t, sig)), bad},
 			{"other bytes", signing.Object{"extra": 1.0}, bad},
 		} {
 			t.Run(kind+" "+tt.name, func(t *testing.T) {
-				if kind == "register " && tt.name == "sig of another" {
+				if kind == "register " && (tt.name == "sig of another" || tt.name == "sig of the other scheme") {
 					tt.want = "Invalid public key" // an address as key goes with an Ed25519 signature alone
 				}
 				want := ledger.Result{Reason: tt.want, Status: 400}
@@ -240,4 +426,26 @@ func TestSignatureRefusals(t *testing.T) {
 	if r := put(t, l, signing.Object{"x": make(chan int)}); r.Status != 400 || !strings.Contains(r.Reason, `"x"`) {
 		t.Errorf("Put of a channel = %+v", r)
 	}
+}
+
+// highS is the other signature that the same key and message have: secp256k1
+// takes both, and wallets make the one with the low s. Of an Ed25519 signature
+// it is one with the scalar that is the group's order higher.
+func highS(t *testing.T, sig string) string {
+	t.Helper()
+	if text, ok := strings.CutPrefix(sig, "0x"); ok {
+		order := hexInt("fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141")
+		other := map[string]string{"1b": "1c", "1c": "1b"}[text[128:]]
+		return fmt.Sprintf("0x%s%064x%s", text[:64], new(big.Int).Sub(order, hexInt(text[64:128])), other)
+	}
+	raw, err := hex.DecodeString(sig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	order := hexInt("1000000000000000000000000000000014def9dea2f79cd65812631a5cf5d3ed")
+	s := slices.Clone(raw[32:64])
+	slices.Reverse(s)
+	high := new(big.Int).Add(new(big.Int).SetBytes(s), order).FillBytes(make([]byte, 32))
+	slices.Reverse(high)
+	return hex.EncodeToString(slices.Concat(raw[:32], high, raw[64:]))
 }

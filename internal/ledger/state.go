@@ -14,6 +14,7 @@ import (
 type state struct {
 	load     func(key []byte) ([]byte, error) // nil, nil if there is no such key
 	rules    rules
+	now      int64              // ms; when the batch began
 	accounts map[string]account // nil value: known to be absent
 	changed  map[string]bool    // ids in accounts that differ from the store
 	ops      []op               // receipts and messages, in order
@@ -21,15 +22,15 @@ type state struct {
 	err      error
 }
 
-// An account is a *user, *alias, *chat or *network.
+// An account is a *user, *alias, *chat, *node or *network.
 type account interface {
 	// object gives the account's members, with an empty hash.
 	object() signing.Object
 }
 
-func newState(load func([]byte) ([]byte, error), r rules) *state {
+func (l *Ledger) newState(load func([]byte) ([]byte, error)) *state {
 	return &state{
-		load: load, rules: r,
+		load: load, rules: l.rules, now: l.now().UnixMilli(),
 		accounts: make(map[string]account), changed: make(map[string]bool), receipts: make(map[string]bool),
 	}
 }
@@ -125,6 +126,8 @@ func decodeAccount(text []byte) (account, error) {
 		return decodeUser(o)
 	case typeAlias:
 		return decodeAlias(o)
+	case typeNode:
+		return decodeNode(o)
 	case typeNetwork:
 		return &network{members: o}, nil
 	}

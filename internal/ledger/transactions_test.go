@@ -66,3 +66,35 @@ func transferTx(k signing.Key, to string, amount *big.Int) signing.Object {
 		"to": to, "amount": amount, "fee": fee, "chatId": ledger.ChatID(k.Address(), to),
 	})
 }
+
+// talkTx is a transaction of a type that two users are needed for.
+func talkTx(k signing.Key, kind, to string) signing.Object {
+	return with(base(k, kind), signing.Object{"to": to, "chatId": ledger.ChatID(k.Address(), to)})
+}
+
+func messageTx(k signing.Key, to string, amount *big.Int) signing.Object {
+	return with(talkTx(k, "message", to), signing.Object{
+		"amount": amount, "fee": fee, "message": "x", "xmessage": signing.Object{"message": "hello", "encrypted": true},
+	})
+}
+
+func tollTx(k signing.Key, amount *big.Int, unit string) signing.Object {
+	return with(base(k, "toll"), signing.Object{"toll": amount, "tollUnit": unit, "fee": fee})
+}
+
+func requireTx(k signing.Key, to string, required float64) signing.Object {
+	return with(talkTx(k, "update_toll_required", to), signing.Object{"required": required, "fee": fee})
+}
+
+func stakeTx(k signing.Key, kind, nominee string, changes signing.Object) signing.Object {
+	tx := with(base(k, kind), signing.Object{"from": missing{}, "nominator": k.Address(), "nominee": nominee})
+	return with(tx, changes)
+}
+
+func depositTx(k signing.Key, nominee string, stake *big.Int) signing.Object {
+	return stakeTx(k, "deposit_stake", nominee, signing.Object{"stake": stake})
+}
+
+func withdrawTx(k signing.Key, nominee string) signing.Object {
+	return stakeTx(k, "withdraw_stake", nominee, signing.Object{"force": false})
+}

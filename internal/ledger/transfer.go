@@ -7,25 +7,19 @@ import (
 	"github.com/liberdus/liberdus/internal/signing"
 )
 
-const (
-	maxMemo     = 140      // characters
-	maxTransfer = 16 << 10 // bytes of canonical text, since a chat keeps it
-)
+const maxMemo = 140 // characters
 
 // A transfer transaction moves an amount to another user, for a fee that nobody
 // gets. It shows in the chat of the two, with the memo if it has one.
 type transfer struct {
-	head
-	to, chatID string
-	amount     *big.Int
-	fee        *big.Int // the most the sender will pay
-	deduct     bool     // the receiver bears the fee
-	hasMemo    bool
-	text       []byte // canonical, signed: the message in the chat
+	talk
+	amount  *big.Int
+	deduct  bool // the receiver bears the fee
+	hasMemo bool
 }
 
 func parseTransfer(m members, h head) (_ transaction, reason string) {
-	t := &transfer{head: h}
+	t := &transfer{talk: talk{head: h}}
 	if t.from, reason = m.address("from"); reason != "" {
 		return nil, reason
 	}
@@ -47,18 +41,8 @@ func parseTransfer(m members, h head) (_ transaction, reason string) {
 	if t.fee, reason = m.fee(); reason != "" {
 		return nil, reason
 	}
-	t.text, reason = m.text()
+	t.text, reason = m.text(maxTalk, "xmemo")
 	return t, reason
-}
-
-func (m members) chatID(from, to string) (id, reason string) {
-	if id, reason = m.address("chatId"); reason != "" {
-		return "", reason
-	}
-	if id != chatID(from, to) {
-		return "", "chatId is not calculated correctly for from and to addresses"
-	}
-	return id, ""
 }
 
 // memo reports whether there is a memo, in the clear or encrypted.
@@ -81,26 +65,6 @@ func (m members) memo() (has bool, reason string) {
 	return memo != "" || message != "", ""
 }
 
-// text is what the chat keeps of the transaction.
-func (m members) text() (text []byte, reason string) {
-	text, err := signing.Canonical(signing.Object(m))
-	switch {
-	case err != nil: // only in sign: the rest has been hashed
-		return nil, "Transaction has no canonical text: " + err.Error()
-	case len(text) > maxTransfer:
-		return nil, fmt.Sprintf(`tx is larger than %d bytes, "xmemo" included.`, maxTransfer)
-	}
-	return text, ""
-}
-
-func (m members) fee() (wei *big.Int, reason string) {
-	wei, ok := m["fee"].(*big.Int)
-	if !ok || wei == nil || wei.Sign() < 0 {
-		return nil, `tx "fee" field must be a bigint.`
-	}
-	return new(big.Int).Set(wei), ""
-}
-
 func (t *transfer) precheck(s *state) string {
 	from, ok := s.account(t.from).(*user)
 	if !ok {
@@ -117,7 +81,7 @@ func (t *transfer) precheck(s *state) string {
 		return "To account doesn't exist"
 	}
 	if from.private != to.private {
-		return "Both accounts must have the same private value."
+		return differPrivate
 	}
 	if reason := t.checkBalance(from, s.rules); reason != "" {
 		return reason
@@ -125,10 +89,7 @@ func (t *transfer) precheck(s *state) string {
 	if reason := t.checkChat(s, to); reason != "" {
 		return reason
 	}
-	if s.rules.fee.Cmp(t.fee) > 0 {
-		return fmt.Sprintf("The network transaction fee (%d) is greater than the transaction fee provided (%d).", s.rules.fee, t.fee)
-	}
-	return ""
+	return s.rules.refuses(t.fee)
 }
 
 func (t *transfer) checkBalance(from *user, r rules) string {
@@ -147,38 +108,28 @@ func (t *transfer) checkBalance(from *user, r rules) string {
 	return ""
 }
 
-// checkChat refuses a memo to somebody who wants more than the amount for
-// reading it.
+// checkChat refuses a transfer to somebody who has blocked the sender, and a memo
+// to somebody who wants more than the amount for reading it.
 func (t *transfer) checkChat(s *state, to *user) string {
-	c, reason := t.chat(s)
+	c, reason := t.openChat(s)
 	if reason != "" {
 		return reason
 	}
-	if t.hasMemo && c.required[side(t.to, t.from)] == 1 && t.amount.Cmp(to.toll) < 0 {
-		return fmt.Sprintf("You must send at least %s LIB to this user.", formatWei(to.toll))
+	required := c.required[side(t.to, t.from)]
+	if required == blocks {
+		return "Receiver has blocked the sender from sending messages or coins."
+	}
+	if toll := to.price(s.rules); t.hasMemo && required == asksToll && t.amount.Cmp(toll) < 0 {
+		return fmt.Sprintf("You must send at least %s LIB to this user.", formatWei(toll))
 	}
 	return ""
 }
 
-// chat finds or makes the chat of the two users.
-func (t *transfer) chat(s *state) (c *chat, reason string) {
-	c, ok := s.account(t.chatID).(*chat)
-	switch {
-	case ok:
-		return c, ""
-	case s.account(t.chatID) != nil:
-		return nil, "chatId account is not a ChatAccount"
-	}
-	return newChat(t.chatID, t.from, t.to), ""
-}
-
 // apply relies on precheck, which saw the same state.
 func (t *transfer) apply(s *state) signing.Object {
-	from, okFrom := s.account(t.from).(*user)
-	to, okTo := s.account(t.to).(*user)
-	c, reason := t.chat(s)
-	if !okFrom || !okTo || reason != "" {
-		return t.failed(t.to, reason)
+	from, to, c, ok := t.parties(s)
+	if !ok {
+		return t.failed(t.to, "")
 	}
 	received, paid := t.amount, new(big.Int).Add(t.amount, s.rules.fee)
 	if t.deduct {
@@ -200,28 +151,18 @@ func (t *transfer) apply(s *state) signing.Object {
 
 // keepTime enters the transfer into the chat and into the accounts' times.
 func (t *transfer) keepTime(s *state, from, to *user, c *chat) {
-	if t.timestamp-from.lastMaintenance >= s.rules.maintenanceInterval {
-		from.lastMaintenance = t.timestamp // what is due is zero
-	}
+	from.maintain(t.timestamp, s.rules)
 	if _, known := from.chats[t.to]; !known {
 		from.chatted(t.to, chatRef{chatID: t.chatID})
 	}
 	to.chatted(t.from, chatRef{chatID: t.chatID, received: t.timestamp})
 	to.chatTimestamp = t.timestamp
-	from.timestamp, to.timestamp, c.timestamp = t.timestamp, t.timestamp, t.timestamp
-	s.ops = append(s.ops, c.push(t.text, s.rules.maxMessages)...)
-	s.save(t.from, from)
-	s.save(t.to, to)
-	s.save(t.chatID, c)
+	s.ops = append(s.ops, c.push(t.text, t.timestamp, s.rules.maxMessages)...)
+	t.save(s, from, to, c)
 }
 
-// feeOnly is the receipt of a transfer that failed after all: the fee is gone.
 func (t *transfer) feeOnly(s *state, from *user, reason string) signing.Object {
-	from.balance = new(big.Int).Sub(from.balance, s.rules.fee)
-	from.timestamp = t.timestamp
-	s.save(t.from, from)
-	r := t.failed(t.to, reason)
-	r["transactionFee"] = s.rules.fee
+	r := t.head.feeOnly(s, from, t.to, reason)
 	r["additionalInfo"] = signing.Object{"amount": t.amount}
 	return r
 }

@@ -22,19 +22,35 @@ type transaction interface {
 // A kind is a transaction type.
 type kind struct {
 	parse        func(members, head) (t transaction, reason string)
+	signer       string // the member that names who has to sign
 	badSignature string // reason for a signature that does not fit
 }
 
 func kindOf(name string) (k kind, ok bool) {
+	k = kind{signer: "from", badSignature: "incorrect signing"}
 	switch name {
 	case "register":
-		return kind{parseRegister, "tx signature is incorrect"}, true
+		k.parse, k.badSignature = parseRegister, "tx signature is incorrect"
 	case "create":
-		return kind{parseCreate, "incorrect signing"}, true
+		k.parse = parseCreate
 	case "transfer":
-		return kind{parseTransfer, "incorrect signing"}, true
+		k.parse = parseTransfer
+	case "message":
+		k.parse = parseMessage
+	case "toll":
+		k.parse = parseToll
+	case "read":
+		k.parse = parseRead
+	case "reclaim_toll":
+		k.parse = parseReclaim
+	case "update_toll_required":
+		k.parse = parseRequire
+	case "deposit_stake":
+		k.parse, k.signer = parseDeposit, "nominator"
+	case "withdraw_stake":
+		k.parse, k.signer = parseWithdraw, "nominator"
 	}
-	return kind{}, false
+	return k, k.parse != nil
 }
 
 // A head is what all transactions have in common.
@@ -62,11 +78,11 @@ func (l *Ledger) check(id string, tx signing.Object) (t transaction, reason stri
 	if h.timestamp, reason = m.timestamp(); reason != "" {
 		return nil, reason
 	}
-	h.from, _ = tx["from"].(string)
+	h.from, _ = tx[k.signer].(string)
 	if t, reason = k.parse(m, h); reason != "" {
 		return nil, reason
 	}
-	if reason = m.signedBy(h.from); reason != "" {
+	if reason = m.signedBy(k.signer, h.from); reason != "" {
 		return nil, reason
 	}
 	if _, err := signing.VerifyTx(tx); err != nil {
@@ -122,11 +138,11 @@ func (m members) flag(name, must string) (on bool, reason string) {
 	return false, fmt.Sprintf(`tx "%s" field must be a %s.`, name, must)
 }
 
-// signedBy demands that the member sign names from as its owner.
-func (m members) signedBy(from string) (reason string) {
+// signedBy demands that the member sign has an owner that is also the member signer.
+func (m members) signedBy(signer, owner string) (reason string) {
 	sign, _ := m["sign"].(signing.Object)
-	if sig := sign["sig"]; sign["owner"] != from || sig == nil || sig == "" {
-		return "not signed by from account"
+	if sig := sign["sig"]; sign["owner"] != owner || sig == nil || sig == "" {
+		return fmt.Sprintf("not signed by %s account", signer)
 	}
 	if _, ok := sign["sig"].(string); !ok {
 		return "Signature must be a valid signature represented as a hex string."

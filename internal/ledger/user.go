@@ -37,7 +37,8 @@ type user struct {
 	private         bool
 	balance         *big.Int
 	stake           *big.Int
-	toll            *big.Int
+	operator        *operator // nil until it stakes on a node
+	toll            *big.Int  // of those who write first, in tollUnit
 	tollUnit        string
 	chats           map[string]chatRef // by the partner's address
 	chatTimestamp   int64
@@ -52,7 +53,7 @@ type chatRef struct {
 
 func newUser(id string, timestamp int64, r rules) *user {
 	return &user{
-		id: id, balance: startBalance(), stake: new(big.Int), toll: r.defaultToll, tollUnit: "LIB",
+		id: id, balance: startBalance(), stake: new(big.Int), toll: r.defaultToll, tollUnit: unitLIB,
 		chats: make(map[string]chatRef), lastMaintenance: timestamp,
 	}
 }
@@ -78,6 +79,9 @@ func (u *user) object() signing.Object {
 	if u.pqPublicKey != "" {
 		o["pqPublicKey"] = u.pqPublicKey
 	}
+	if u.operator != nil {
+		o["operatorAccountInfo"] = u.operator.object()
+	}
 	return o
 }
 
@@ -97,12 +101,26 @@ func decodeUser(o signing.Object) (*user, error) {
 		u.alias = &alias
 	}
 	errs := []error{r.err, data.err, chats.err}
+	if _, staked := o["operatorAccountInfo"]; staked {
+		p, err := decodeOperator(r.object("operatorAccountInfo"))
+		u.operator, errs = p, append(errs, err, r.err)
+	}
 	for partner := range chats.members {
 		c := chats.object(partner)
 		u.chats[partner] = chatRef{c.text("chatId"), c.integer("receivedTimestamp")}
 		errs = append(errs, c.err)
 	}
 	return u, errors.Join(errs...)
+}
+
+// price is what it costs to write to the user, in wei.
+func (u *user) price(r rules) *big.Int { return r.wei(u.toll, u.tollUnit) }
+
+// maintain notes when maintenance was last paid; what is due is zero.
+func (u *user) maintain(timestamp int64, r rules) {
+	if timestamp-u.lastMaintenance >= r.maintenanceInterval {
+		u.lastMaintenance = timestamp
+	}
 }
 
 // chatted records a chat with partner, and forgets the oldest one if that makes

@@ -62,6 +62,8 @@ func (s *state) changeList() []Change {
 			c.Timestamp = a.timestamp
 		case *chat:
 			c.Timestamp = a.timestamp
+		case *node:
+			c.Timestamp = a.timestamp
 		}
 		changes = append(changes, c)
 	}

@@ -89,7 +89,7 @@ func (l *Ledger) decide(jobs []*job) error {
 	if err := l.store.failure(); err != nil {
 		return err
 	}
-	s := newState(l.store.get, l.rules)
+	s := l.newState(l.store.get)
 	for _, j := range jobs {
 		j.result = s.execute(j.id, j.tx)
 	}
