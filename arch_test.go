@@ -18,13 +18,14 @@ const module = "github.com/liberdus/liberdus"
 // commit. Tests may import what they like.
 var arrows = map[string]string{
 	".":                  "roles internal/config internal/signing internal/telemetry",
-	"roles":              "internal/clientip signaling rtc nodelist internal/api internal/certs internal/config internal/ledger internal/rpc internal/signing",
+	"roles":              "internal/clientip signaling rtc nodelist internal/api internal/certs internal/config internal/ledger internal/rpc internal/shardus internal/signing",
 	"rtc":                "signaling internal/binarypack",
 	"signaling":          "internal/clientip",
 	"nodelist":           "internal/clientip internal/signing",
 	"internal/api":       "internal/ledger internal/rpc internal/signing",
 	"internal/ledger":    "internal/signing",
 	"internal/rpc":       "",
+	"internal/shardus":   "internal/rpc",
 	"internal/signing":   "",
 	"internal/certs":     "",
 	"internal/clientip":  "",

@@ -69,12 +69,14 @@ func consensorCommand() *cli.Command {
 		Name:  "consensor",
 		Usage: "serve a node's API over WebRTC and HTTP",
 		Description: "A consensor registers with its archivers under its public key and answers clients. It keeps an embedded\n" +
-			"ledger in its data folder: a transaction that was accepted is on disk.\n\n" +
+			"ledger in its data folder: a transaction that was accepted is on disk. With --ledger shardus it stands beside a\n" +
+			"Liberdus node and hands requests on to it, under the node's own key.\n\n" +
 			"liberdus consensor --archiver http://127.0.0.1:6080\n" +
-			"liberdus consensor --archiver http://archiver.example.org:6080#KEY --external 203.0.113.7:9001",
+			"liberdus consensor --archiver http://archiver.example.org:6080#KEY --external 203.0.113.7:9001\n" +
+			"liberdus consensor --archiver http://archiver.example.org:6080#KEY --ledger shardus --node http://127.0.0.1:9001 --key secrets.json",
 		Flags: append(with("info",
 			texts("archiver", "`URL` or URL#PUBLICKEY of an archiver to join, repeatable", ""),
-			text("listen", "`ADDR` of the HTTP server", ":9001"),
+			text("listen", "`ADDR` of the HTTP server", ":9001; :9101 beside a node"),
 			text("external", "`HOST:PORT` at which it is reached from outside", "that of listen"),
 			text("udp-listen", "`ADDR` of the UDP port of all data channels", "the address of listen"),
 			texts("udp-external", "`IP` or IP:PORT at which that port is reached through a NAT, repeatable", "the IP of external"),
@@ -84,7 +86,9 @@ func consensorCommand() *cli.Command {
 			text("family", "`4` or 6, to offer only IPv4 or only IPv6 addresses", "both"),
 			text("data", "`DIR` of the ledger and the key", "liberdus-data/consensor"),
 			text("key", "key `FILE` of the node, or a Shardus node's secrets.json", "consensor-key.json in data"),
-			text("network-id", "id that a new ledger is created with, 64 `HEX` digits", "random"),
+			text("network-id", "id that a new ledger is created with, or that the node must have, 64 `HEX` digits", "random; any"),
+			text("ledger", "`NAME` of what answers: "+strings.Join(config.Ledgers, ", "), config.LedgerEmbedded),
+			text("node", "`URL` of the node that --ledger shardus hands requests on to", ""),
 		), serviceFlags()...),
 		Action: func(c *cli.Context) (err error) {
 			f, log, err := load(c)

@@ -16,6 +16,7 @@ import (
 	"github.com/liberdus/liberdus/internal/config"
 	"github.com/liberdus/liberdus/internal/ledger"
 	"github.com/liberdus/liberdus/internal/rpc"
+	"github.com/liberdus/liberdus/internal/shardus"
 	"github.com/liberdus/liberdus/internal/signing"
 	"github.com/liberdus/liberdus/nodelist"
 	"github.com/liberdus/liberdus/rtc"
@@ -33,8 +34,9 @@ type Consensor struct {
 	log    *slog.Logger
 	data   *dataDir
 	key    *signing.NodeKey
-	ledger *ledger.Ledger
-	owned  bool // the ledger is closed with the consensor
+	ledger *ledger.Ledger // nil beside a node
+	owned  bool           // the ledger is closed with the consensor
+	node   *shardus.Node  // nil: the ledger answers
 	http   net.Listener
 	api    *api.API
 	ports  *rtc.Ports
@@ -55,8 +57,10 @@ type Consensor struct {
 
 // NewConsensor opens everything a consensor needs, the port included. A ledger
 // that is given is shared with others; nil opens the one in the data folder.
+// Beside a node there is none.
 func NewConsensor(cfg config.Consensor, shared *ledger.Ledger, log *slog.Logger) (_ *Consensor, err error) {
-	n := &Consensor{cfg: cfg, log: log.With("role", "consensor"), ledger: shared, startTime: defaultStart, online: make(chan struct{}), hopeless: make(chan error, 1), began: time.Now()}
+	cfg.Listen = cfg.ListenAddr()
+	n := &Consensor{cfg: cfg, log: log.With("role", "consensor"), startTime: defaultStart, online: make(chan struct{}), hopeless: make(chan error, 1), began: time.Now()}
 	defer func() {
 		if err != nil {
 			n.Close()
@@ -71,17 +75,12 @@ func NewConsensor(cfg config.Consensor, shared *ledger.Ledger, log *slog.Logger)
 	if n.http, err = listen(cfg.Listen); err != nil {
 		return nil, err
 	}
-	if n.ledger == nil {
-		lcfg := ledger.Config{Dir: filepath.Join(cfg.Data, "ledger"), NetworkID: cfg.NetworkID}
-		if n.ledger, err = ledger.Open(lcfg, n.log); err != nil {
-			return nil, err
-		}
-		n.owned = true
+	if err = n.openBehind(shared); err != nil {
+		return nil, err
 	}
 	if err = n.locate(); err != nil {
 		return nil, err
 	}
-	n.api = api.New(n.ledger, n.nodeInfo, n.log)
 	if n.ports, err = n.openPorts(); err != nil {
 		return nil, err
 	}
@@ -118,7 +117,7 @@ func (n *Consensor) locate() error {
 
 func (n *Consensor) newPeer() (*rtc.Peer, error) {
 	cfg := rtc.DefaultConfig()
-	cfg.Signer = identitySigner{key: n.key, networkID: n.ledger.NetworkID()}
+	cfg.Signer = identitySigner{key: n.key, networkID: n.networkID}
 	cfg.Ports = n.ports
 	cfg.Serve = n.serveSession
 	if err := limitSessions(&cfg, n.cfg); err != nil {
@@ -145,7 +144,7 @@ func (n *Consensor) newLinks() error {
 		}
 		n.links = append(n.links, &link{
 			archiver: c, key: n.key, peer: n.peer,
-			join:  nodelist.JoinRequest{IP: n.host, Port: n.port, PeerID: n.PeerID(), NetworkID: n.ledger.NetworkID()},
+			join:  nodelist.JoinRequest{IP: n.host, Port: n.port, PeerID: n.PeerID(), NetworkID: n.networkID()},
 			log:   n.log.With("archiver", a.URL),
 			taken: taken,
 			hopeless: func(err error) {
@@ -174,19 +173,22 @@ func (n *Consensor) Run(ctx context.Context) error {
 		serveHTTP("http", n.http, n.api, nil, n.log),
 		{"sessions", n.runSessions},
 		{"start", n.announce},
-		{"ledger", n.watchLedger},
+		n.watchBehind(),
 	}
 	for _, l := range n.links {
-		parts = append(parts, part{"archiver " + l.archiver.Archiver().URL, l.run})
+		parts = append(parts, n.keepLink(l))
 	}
 	return runParts(ctx, n.log, parts...)
 }
 
 // announce says "ready" once the node can be found, or fails.
 func (n *Consensor) announce(ctx context.Context) error {
+	if err := n.awaitNode(ctx); err != nil {
+		return err
+	}
 	select {
 	case <-n.online:
-		n.log.Info("ready", n.places("peerId", n.PeerID(), "networkId", n.ledger.NetworkID())...)
+		n.log.Info("ready", n.places("peerId", n.PeerID(), "networkId", n.networkID())...)
 	case err := <-n.hopeless:
 		return err
 	case <-time.After(n.startTime):
@@ -270,6 +272,9 @@ func (n *Consensor) Close() error {
 	}
 	if n.ports != nil {
 		n.ports.Close()
+	}
+	if n.node != nil {
+		n.node.Close()
 	}
 	if n.owned {
 		return closeLedger(n.ledger)

@@ -37,7 +37,7 @@ func (n *Consensor) hello(s *rtc.Session, r rpc.Request) rpc.Response {
 	o, err := n.key.Sign(signing.Object{
 		"peerId":      n.PeerID(),
 		"publicKey":   n.key.Public(),
-		"networkId":   n.ledger.NetworkID(),
+		"networkId":   n.networkID(),
 		"caps":        caps(),
 		"time":        time.Now().UnixMilli(),
 		"nonce":       nonce,

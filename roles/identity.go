@@ -17,7 +17,7 @@ const purposeIdentity = "liberdus-identity"
 // identitySigner makes the identities of a consensor.
 type identitySigner struct {
 	key       *signing.NodeKey
-	networkID string
+	networkID func() string
 }
 
 var _ rtc.Signer = identitySigner{}
@@ -26,7 +26,7 @@ func (s identitySigner) SignIdentity(c rtc.Claims) (json.RawMessage, error) {
 	o, err := s.key.Sign(signing.Object{
 		"peerId":            s.key.Public(),
 		"connectionId":      c.ConnectionID,
-		"networkId":         s.networkID,
+		"networkId":         s.networkID(),
 		"fingerprint":       c.Fingerprint,
 		"remoteFingerprint": c.RemoteFingerprint,
 		"timestamp":         time.Now().UnixMilli(),

@@ -40,7 +40,7 @@ type link struct {
 	archiver *nodelist.Client
 	key      *signing.NodeKey
 	peer     *rtc.Peer
-	join     nodelist.JoinRequest
+	join     nodelist.JoinRequest // the network is run's, the rest fixed
 	log      *slog.Logger
 	taken    *claims // of this node's links
 	// opened is called after each successful connection, hopeless with an
@@ -55,6 +55,12 @@ type link struct {
 	attempt    int           // failures in a row
 	lastExpiry time.Time     // of the tokens made so far
 	lead       time.Duration // added to the next token's expiry
+}
+
+// runAs is run as a node of that network.
+func (l *link) runAs(ctx context.Context, networkID string) error {
+	l.join.NetworkID = networkID
+	return l.run(ctx)
 }
 
 // run connects again and again until ctx ends, then says goodbye, so that the

@@ -7,7 +7,8 @@
 //	                              ├─► table ─► handler ─► Ledger
 //	HTTP ── method and path ──────┘
 //
-// What is not in the table is not found, by either door.
+// In place of the ledger there may be another node, an [Upstream], to which
+// requests are handed on. What is not in the table is not found, by either door.
 package api
 
 import (
@@ -42,7 +43,8 @@ var _ Ledger = (*ledger.Ledger)(nil)
 
 // An API answers requests for a node. Use [New].
 type API struct {
-	ledger   Ledger
+	ledger   Ledger   // nil if there is an upstream
+	upstream Upstream // nil if there is a ledger
 	nodeInfo func() signing.Object
 	log      *slog.Logger
 	routes   []route
@@ -51,6 +53,10 @@ type API struct {
 	// parsed, a hostile one takes about fifty times its size.
 	injecting *semaphore.Weighted
 }
+
+// ledgerProbe is the account that is read to see whether the ledger can be:
+// that of the network, which is always there.
+const ledgerProbe = ledger.NetworkAccountID
 
 // maxInjecting is how many bytes of transactions are in hand at once.
 const maxInjecting = 8 << 20
@@ -62,44 +68,12 @@ func New(l Ledger, nodeInfo func() signing.Object, log *slog.Logger) *API {
 		ledger: l, nodeInfo: nodeInfo, log: log.With("part", "api"),
 		injecting: semaphore.NewWeighted(maxInjecting),
 	}
-	a.routes = []route{
-		{method: "POST", pattern: "inject", handle: a.inject},
-		{method: "GET", pattern: "account/{id}", handle: a.account},
-		{method: "GET", pattern: "transaction/{id}", handle: a.transaction},
-		{method: "GET", pattern: "timestamp", handle: a.timestamp},
-		{method: "GET", pattern: "nodeInfo", handle: a.getNodeInfo},
-	}
-	for i, rt := range a.routes {
-		a.routes[i].steps = strings.Split(rt.pattern, "/")
-	}
+	a.routes = a.table()
 	return a
 }
 
 // A handler answers a request; param is what stood for the placeholder.
 type handler func(ctx context.Context, param string, r rpc.Request) (rpc.Response, error)
-
-type route struct {
-	method, pattern string
-	handle          handler
-	steps           []string // of the pattern
-}
-
-// match reports whether path, split into segments, is of the route, and what
-// stands for its placeholder.
-func (rt route) match(path []string) (param string, ok bool) {
-	if len(rt.steps) != len(path) {
-		return "", false
-	}
-	for i, want := range rt.steps {
-		switch {
-		case strings.HasPrefix(want, "{") && path[i] != "":
-			param = path[i]
-		case want != path[i]:
-			return "", false
-		}
-	}
-	return param, true
-}
 
 // Handle answers one request.
 func (a *API) Handle(ctx context.Context, r rpc.Request) rpc.Response {
@@ -115,6 +89,9 @@ func (a *API) Handle(ctx context.Context, r rpc.Request) rpc.Response {
 			continue
 		}
 		if param, ok := rt.match(path); ok {
+			if a.upstream != nil && !rt.own {
+				return a.handOn(ctx, rt, path, r)
+			}
 			resp, err := rt.handle(ctx, param, r)
 			if err != nil {
 				return a.fault(ctx, r, err)
@@ -122,6 +99,11 @@ func (a *API) Handle(ctx context.Context, r rpc.Request) rpc.Response {
 			return resp
 		}
 	}
+	return a.missing(path, r)
+}
+
+// missing says that there is no such path, and what there is.
+func (a *API) missing(path []string, r rpc.Request) rpc.Response {
 	return rpc.Fault(rpc.NotFound, "no such path: "+r.Method+" /"+clip(strings.Join(path, "/"))+"; this node has "+a.known())
 }
 

@@ -64,11 +64,13 @@ type Archiver struct {
 // A Consensor is the table [consensor].
 type Consensor struct {
 	Archiver  []string `toml:"archiver"`
-	Listen    string   `toml:"listen"`
+	Listen    string   `toml:"listen"`   // empty: PortConsensor, or PortBeside beside a node
 	External  string   `toml:"external"` // empty: the address of listen
 	Data      string   `toml:"data"`
 	Key       string   `toml:"key"`        // empty: consensor-key.json in data, made if it is missing
-	NetworkID string   `toml:"network_id"` // empty: the ledger's own, random when it is created
+	NetworkID string   `toml:"network_id"` // empty: the ledger's own, random when it is created; or that of the node
+	Ledger    string   `toml:"ledger"`     // one of Ledgers
+	Node      string   `toml:"node"`       // the node of LedgerShardus
 
 	// Where data channels come in.
 	UDPListen   string   `toml:"udp_listen"`   // empty: the address of listen
@@ -108,6 +110,15 @@ type File struct {
 	Client    Client    `toml:"client"`
 }
 
+// What answers behind a consensor's API: a ledger of its own, or a node.
+const (
+	LedgerEmbedded = "embedded"
+	LedgerShardus  = "shardus"
+)
+
+// Ledgers are the values of a consensor's ledger.
+var Ledgers = []string{LedgerEmbedded, LedgerShardus}
+
 // DialectAuto finds out which of the other two a peer understands.
 const DialectAuto = "auto"
 
@@ -121,7 +132,8 @@ const (
 	PortArchiverBrowser = ":6080"
 	PortNodes           = ":4000"
 	PortConsensor       = ":9001"
-	PortACME            = ":80" // where an ACME server looks for HTTP-01
+	PortBeside          = ":9101" // of a consensor beside a node, which has 9001
+	PortACME            = ":80"   // where an ACME server looks for HTTP-01
 )
 
 // Default returns the settings in force where nothing else is said.
@@ -147,7 +159,7 @@ func Default() File {
 			ReserveID:         Millis(10 * time.Second),
 		},
 		Consensor: Consensor{
-			Listen:      PortConsensor,
+			Ledger:      LedgerEmbedded,
 			Data:        "liberdus-data/consensor",
 			UDPExternal: []string{}, TCPExternal: []string{}, Interface: []string{},
 
@@ -198,7 +210,8 @@ func (n Consensor) Validate() error {
 	if len(n.Archiver) == 0 {
 		c.add("archiver", errors.New("none given: a consensor needs at least one, such as http://127.0.0.1:6080"))
 	}
-	c.add("listen", listenAddr(n.Listen))
+	c.add("listen", listenAddr(n.ListenAddr()))
+	n.validateLedger(&c)
 	if n.External != "" {
 		host, _, err := net.SplitHostPort(n.External)
 		if err == nil && host == "" {

@@ -1,0 +1,102 @@
+package roles
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"github.com/liberdus/liberdus/internal/api"
+	"github.com/liberdus/liberdus/internal/config"
+	"github.com/liberdus/liberdus/internal/ledger"
+	"github.com/liberdus/liberdus/internal/shardus"
+)
+
+// openBehind opens what answers behind the node's API: the ledger that is
+// given, the one in the data folder, or another node.
+func (n *Consensor) openBehind(shared *ledger.Ledger) (err error) {
+	if n.cfg.Ledger == config.LedgerShardus {
+		cfg := shardus.DefaultConfig(n.cfg.Node)
+		cfg.NetworkID = n.cfg.NetworkID
+		if n.node, err = shardus.New(cfg, n.log); err != nil {
+			return &UsageError{fmt.Errorf("--node: %w", err)}
+		}
+		n.api = api.NewFront(n.node, n.log)
+		return nil
+	}
+	if n.ledger = shared; shared == nil {
+		cfg := ledger.Config{Dir: filepath.Join(n.cfg.Data, "ledger"), NetworkID: n.cfg.NetworkID}
+		if n.ledger, err = ledger.Open(cfg, n.log); err != nil {
+			return err
+		}
+		n.owned = true
+	}
+	n.api = api.New(n.ledger, n.nodeInfo, n.log)
+	return nil
+}
+
+// networkID is that of what is behind the API; "" as long as a node there has
+// not told it.
+func (n *Consensor) networkID() string {
+	if n.node != nil {
+		return n.node.NetworkID()
+	}
+	return n.ledger.NetworkID()
+}
+
+// watchBehind fails when what is behind the API can serve no more.
+func (n *Consensor) watchBehind() part {
+	if n.node != nil {
+		return part{"node", n.node.Run}
+	}
+	return part{"ledger", n.watchLedger}
+}
+
+// keepLink is l's part. Beside a node it is connected only while that is well:
+// a node that can answer nothing must not be on the list.
+func (n *Consensor) keepLink(l *link) part {
+	name := "archiver " + l.archiver.Archiver().URL
+	if n.node == nil {
+		return part{name, l.run}
+	}
+	return part{name, func(ctx context.Context) error {
+		for ctx.Err() == nil && n.node.Await(ctx, true) == nil {
+			if err := n.whileWell(ctx, l.runAs); err != nil {
+				return err
+			}
+		}
+		return nil
+	}}
+}
+
+// whileWell runs f until ctx ends or the node is unwell.
+func (n *Consensor) whileWell(ctx context.Context, f func(ctx context.Context, networkID string) error) error {
+	well, unwell := context.WithCancel(ctx)
+	watched := make(chan struct{})
+	go func() { // waited for below
+		defer close(watched)
+		_ = n.node.Await(well, false) // either way f is to end
+		unwell()
+	}()
+	err := f(well, n.node.NetworkID())
+	unwell()
+	<-watched
+	return err
+}
+
+// awaitNode waits until the node behind is well. One that answers nothing at
+// all at the start is a mistake; one that is still joining its network is not.
+func (n *Consensor) awaitNode(ctx context.Context) error {
+	if n.node == nil {
+		return nil
+	}
+	start, cancel := context.WithTimeout(ctx, n.startTime)
+	defer cancel()
+	if n.node.Await(start, true) == nil {
+		return nil
+	}
+	if ctx.Err() == nil && !n.node.Answered() {
+		return fmt.Errorf("the node %s has not answered within %v: start it first, or check --node", n.cfg.Node, n.startTime)
+	}
+	_ = n.node.Await(ctx, true) // it ends with ctx
+	return nil
+}
