@@ -198,7 +198,7 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	}
 	cred := parseCredentials(r.URL.RawQuery)
 	c := s.newSocket(conn, hijacker.conn, r, cred, addr)
-	if !s.registry.open(&c.session, func() { s.sockets.Add(1) }) {
+	if !s.registry.open(&c.session, s.begin) {
 		s.registry.cancel(addr, s.now())
 		s.registry.stats.refused[RefusedStopping].Add(1)
 		bye := websocket.FormatCloseMessage(websocket.CloseGoingAway, "")
@@ -209,6 +209,12 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	defer s.sockets.Done()
 	c.admit(cred)
 	s.sockets.Go(c.run)
+}
+
+// begin notes a socket whose goroutines are about to start.
+func (s *Server) begin() {
+	s.sockets.Add(1)
+	s.writers.join()
 }
 
 // refuse answers a request that is not even looked at.

@@ -51,8 +51,9 @@ type Server struct {
 	upgrader websocket.Upgrader
 
 	sockets sync.WaitGroup // goroutines of sockets
-	buffers sync.Pool      // of *bytes.Buffer, for messages being read
-	inbufs  sync.Pool      // of *inbuf, for what arrives
+	writers writers
+	buffers sync.Pool // of *bytes.Buffer, for messages being read
+	inbufs  sync.Pool // of *inbuf, for what arrives
 }
 
 const (
@@ -73,6 +74,7 @@ func NewServer(cfg Config, hooks Hooks, log *slog.Logger) (*Server, error) {
 		cfg.ClientAddr = clientip.Direct
 	}
 	s := &Server{cfg: cfg, base: normalizePath(cfg.Path), hooks: hooks, log: log.With("part", "signaling"), start: time.Now()}
+	s.writers.group = &s.sockets
 	s.registry = newRegistry(cfg, hooks.Proof != nil, s.tell)
 	s.buffers.New = func() any { return new(bytes.Buffer) }
 	s.inbufs.New = func() any { return new(inbuf) }

@@ -73,6 +73,7 @@ func (s *Server) newSocket(conn *websocket.Conn, quiet *quietConn, r *http.Reque
 // run serves the socket until it is closed. It begins on a fresh stack, which
 // stays small until the peer says something.
 func (c *socket) run() {
+	defer c.srv.writers.leave()
 	why, polite := c.read()
 	c.srv.registry.end(&c.session, why)
 	c.srv.registry.events.flush()
@@ -218,8 +219,8 @@ func (c *socket) linger() {
 	_, _ = io.CopyN(io.Discard, nc, lingerBytes)
 }
 
-// wake starts a writer. It is only called while run is at work.
-func (c *socket) wake() { c.srv.sockets.Go(c.write) }
+// wake finds a writer. It is only called while run is at work.
+func (c *socket) wake() { c.srv.writers.hand(c) }
 
 // abort makes run end.
 func (c *socket) abort() { _ = c.conn.NetConn().SetReadDeadline(time.Unix(1, 0)) }
