@@ -55,7 +55,7 @@ var owners = map[string]string{
 	"go.uber.org/zap":               "internal/certs", // certmagic's logger
 	"github.com/letsencrypt":        "internal/testacme",
 	"github.com/miekg":              "internal/testacme",
-	"github.com/chromedp":           "e2e",
+	"github.com/chromedp":           "e2e bench",
 	"github.com/prometheus":         "nobody",
 	"encoding/gob":                  "nobody", // hostile input is JSON, decoded with limits
 	"unsafe":                        "nobody",

@@ -29,6 +29,9 @@ type command struct {
 	Args json.RawMessage `json:",omitempty"`
 }
 
+// endOfLoad is the last command, for a load that leaves something behind.
+const endOfLoad = "end"
+
 // answer is what it gave.
 type answer struct {
 	Result any    `json:",omitempty"`
@@ -50,6 +53,7 @@ func loadRole(ctx context.Context, name string) error {
 	for {
 		var c command
 		if err := in.Decode(&c); err == io.EOF {
+			_, _ = do(ctx, command{Do: endOfLoad}) // most do not know it: what they have ends with this process
 			return nil
 		} else if err != nil {
 			return fmt.Errorf("load %s: read a command: %w", name, err)

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 )
@@ -72,14 +71,16 @@ func ourNode(ctx context.Context, e *env) (*sessionSide, error) {
 	return s, err
 }
 
-// ourNodeAndClient is ourNode with our client in place of the common one.
-func ourNodeAndClient(ctx context.Context, e *env) (*sessionSide, error) {
-	s, err := ourNode(ctx, e)
-	if err != nil {
-		return nil, err
+// with is a side with another client in place of the common one.
+func with(load string, start nodeMaker) nodeMaker {
+	return func(ctx context.Context, e *env) (*sessionSide, error) {
+		s, err := start(ctx, e)
+		if err != nil {
+			return nil, err
+		}
+		s.load, err = e.load(load)
+		return s, err
 	}
-	s.load, err = e.load("our sessions")
-	return s, err
 }
 
 // body is what every side answers.
@@ -213,45 +214,6 @@ func (s *sessionSide) ask(ctx context.Context, e *env, load *load) (figures, err
 func cpuAt(n int) string  { return fmt.Sprintf("CPU per request, %d in flight", n) }
 func rateAt(n int) string { return fmt.Sprintf("requests a second, %d in flight", n) }
 
-// connects measures how long sessions take to open, one after the other.
-func connects(start nodeMaker) func(ctx context.Context, e *env) (figures, error) {
-	return func(ctx context.Context, e *env) (figures, error) {
-		s, err := start(ctx, e)
-		if err != nil {
-			return nil, err
-		}
-		rounds := 25 // of 20
-		if e.quick {
-			rounds = 3
-		}
-		before, err := s.node.cpu()
-		if err != nil {
-			return nil, err
-		}
-		var took []float64
-		for range rounds {
-			some, err := s.connect(ctx, 20)
-			if err != nil {
-				return nil, err
-			}
-			took = append(took, some...)
-			if err := s.load.do(ctx, "hang up", nil, nil); err != nil {
-				return nil, err
-			}
-		}
-		after, err := s.node.cpu()
-		if err != nil {
-			return nil, err
-		}
-		slices.Sort(took)
-		return figures{
-			"median": took[len(took)/2], "p99": took[len(took)*99/100],
-			"p99 / median": took[len(took)*99/100] / took[len(took)/2],
-			"CPU":          milliseconds(after-before) / float64(len(took)),
-		}, nil
-	}
-}
-
 // idle measures what sessions cost that do nothing.
 func idle(start nodeMaker, sizes ...int) func(ctx context.Context, e *env) (figures, error) {
 	return func(ctx context.Context, e *env) (figures, error) {
@@ -341,22 +303,12 @@ func sessionScenarios() []scenario {
 			},
 			metrics: requests,
 		},
-		{
-			section: sessions, name: "connect",
-			about: "a plain pion client opens sessions, one after the other",
-			sides: []side{{"liberdus", connects(ourNode)}, {"raw pion", connects(rawPionNode)}},
-			metrics: []metric{
-				{name: "median", unit: "ms", goals: []goal{{"raw pion", 1.2}}},
-				{name: "p99", unit: "ms"},
-				{name: "p99 / median", goals: []goal{{"", 5}}},
-				{name: "CPU", unit: "ms"},
-			},
-		},
+		connectPlain(), connectOurs(), connectChromium(),
 		{
 			section: sessions, name: "idle",
 			about: "sessions that are not used; raw pion's client checks every 2 s that the node is there, ours every 6 s unless the node does",
 			sides: []side{
-				{"liberdus and its client", idle(ourNodeAndClient, 300)},
+				{"liberdus and its client", idle(with("our sessions", ourNode), 300)},
 				{"liberdus", idle(ourNode, 300)},
 				{"raw pion", idle(rawPionNode, 300)},
 			},

@@ -17,8 +17,7 @@ import (
 // them checks that the other is alive, and how often.
 func newOurSessionLoad() loader {
 	var sessions []*rtc.Session
-	var peer *rtc.Peer
-	var reading sync.WaitGroup
+	var clients []*ourClient
 	return func(ctx context.Context, c command) (any, error) {
 		switch c.Do {
 		case "connect":
@@ -28,14 +27,15 @@ func newOurSessionLoad() loader {
 			}
 			var took []float64
 			for range a.Sessions {
-				began := time.Now()
 				if len(sessions)%perSignaller == 0 {
-					var err error
-					if peer, err = ourClient(ctx, a.Server, &reading); err != nil {
+					client, err := newOurClient(ctx, a.Server)
+					if err != nil {
 						return nil, err
 					}
+					clients = append(clients, client)
 				}
-				s, err := peer.Dial(ctx, rtc.Target{Server: "archiver", PeerID: a.Peer, Dialect: rtc.DialectSimplePeer})
+				began := time.Now()
+				s, err := clients[len(clients)-1].Dial(ctx, rtc.Target{Server: "archiver", PeerID: a.Peer, Dialect: rtc.DialectSimplePeer})
 				if err != nil {
 					return nil, fmt.Errorf("session %d: %w", len(sessions)+1, err)
 				}
@@ -50,12 +50,25 @@ func newOurSessionLoad() loader {
 				}
 			}
 			return nil, nil
+		case "hang up":
+			for _, client := range clients {
+				client.close()
+			}
+			sessions, clients = nil, nil
+			return nil, nil
 		}
 		return nil, errors.New("unknown command " + c.Do)
 	}
 }
 
-func ourClient(ctx context.Context, server string, reading *sync.WaitGroup) (*rtc.Peer, error) {
+// An ourClient is a Peer and its signalling connection.
+type ourClient struct {
+	*rtc.Peer
+	sig     *signaling.Client
+	reading sync.WaitGroup
+}
+
+func newOurClient(ctx context.Context, server string) (*ourClient, error) {
 	log := slog.New(slog.DiscardHandler)
 	p, err := rtc.New(rtc.DefaultConfig(), log)
 	if err != nil {
@@ -69,6 +82,14 @@ func ourClient(ctx context.Context, server string, reading *sync.WaitGroup) (*rt
 	if err != nil {
 		return nil, err
 	}
-	reading.Go(func() { _ = link.Run(ctx) })
-	return p, nil
+	c := &ourClient{Peer: p, sig: sig}
+	c.reading.Go(func() { _ = link.Run(ctx) }) // ends with sig
+	return c, nil
+}
+
+// close ends the sessions, and waits until nothing of the client is left.
+func (c *ourClient) close() {
+	c.Close()
+	c.sig.Close()
+	c.reading.Wait()
 }

@@ -30,5 +30,6 @@ func loads() map[string]func() loader {
 		"http":         newHTTPLoad,
 		"our sessions": newOurSessionLoad,
 		"attack":       newAttack,
+		"chromium":     newChromiumLoad,
 	}
 }
