@@ -132,7 +132,7 @@ func (r *registry) install(s *session, now time.Duration) {
 		return
 	}
 	for _, f := range q.frames {
-		s.push(f) // has room: Config.Validate
+		s.hand(f)
 		r.stats.relayed.Add(1)
 	}
 	for _, src := range q.lost() {

@@ -34,8 +34,8 @@ var modelConfig = func() Config {
 	c := DefaultConfig()
 	c.ConcurrentLimit = 3
 	c.QueueMessages, c.QueueBytes, c.QueueTotalBytes, c.MaxQueues = 2, 150, 300, 2
-	c.OutboundMessages, c.OutboundBytes, c.MaxMessage = 4, 500, 200
-	c.SlowTimeout = 0 // the model says itself when it is over
+	c.OutboundMessages, c.OutboundBytes, c.MaxMessage = 8, 1000, 200 // of one sender 2 and 250
+	c.SlowTimeout = 0                                                // the model says itself when it is over
 	return c
 }()
 
@@ -55,7 +55,6 @@ type player struct {
 	out     []string // must be in its outbox
 	closing bool
 	dead    bool // its outbox was emptied for good
-	full    bool // takes nothing until half empty
 	marked  bool
 	seen    time.Duration
 }
@@ -171,6 +170,24 @@ func (p *player) fits(text string, most int) bool {
 	return len(p.out) < most && p.size()+len(text) <= modelConfig.OutboundBytes
 }
 
+// takes reports whether there is room for text of src, which has a share.
+func (p *player) takes(text, src string) bool {
+	n, bytes := p.of(src)
+	return p.fits(text, modelConfig.OutboundMessages) && (n == 0 ||
+		n < modelConfig.OutboundMessages/senderShare && bytes+len(text) <= modelConfig.OutboundBytes/senderShare)
+}
+
+// of is what waits of src: not what the server says in its name.
+func (p *player) of(src string) (n, bytes int) {
+	for _, text := range p.out {
+		if in, _ := parse([]byte(text)); in.src.text == src && !serverSaid(in) {
+			n++
+			bytes += len(text)
+		}
+	}
+	return n, bytes
+}
+
 func (p *player) size() (n int) {
 	for _, f := range p.out {
 		n += len(f)
@@ -204,23 +221,34 @@ func (m *model) send(t *rapid.T) {
 		return
 	}
 	text := fmt.Sprintf(`{"type":%q,"src":%q,"dst":%q,"payload":%s}`, typ, p.id, dst, payload)
-	full := m.r.route(p.s, l, m.now)
+	full, crowded := m.r.route(p.s, l, m.now)
 	d := m.holders[dst]
 	switch {
 	case !p.holds:
-	case d != nil && !d.full && d.fits(text, modelConfig.OutboundMessages):
+	case d != nil && d.takes(text, p.id):
 		d.out = append(d.out, text)
 	case d != nil:
 		if full != d.s {
 			t.Fatalf("%s has no room for %s, but route did not say so", dst, text)
 		}
-		d.full = true
+		if own, _ := d.of(p.id); crowded != (own == 0) {
+			t.Fatalf("%s has %d messages of %s, and others are to blame = %v", dst, own, p.id, crowded)
+		}
 		m.makeRoom(t, d)
-		if full := m.r.route(p.s, l, m.now); (full != nil) != (d.full && p.holds && d.holds) {
+		if rapid.Bool().Draw(t, "gives up") {
+			m.r.giveUp(p.s, l)
+			if p.holds && (typ == TypeOffer || typ == TypeCandidate) {
+				m.tell(p.id, expireText(dst, p.id))
+			}
+			return
+		}
+		full, _ := m.r.route(p.s, l, m.now)
+		room := !d.holds || d.takes(text, p.id)
+		if (full != nil) != (p.holds && !room) {
 			t.Fatalf("no room for %s = %v", text, full != nil)
 		}
 		switch {
-		case !p.holds || d.holds && d.full: // it was itself slow; or it must wait on
+		case !p.holds || !room: // it was itself slow; or it must wait on
 		case d.holds:
 			d.out = append(d.out, text)
 		case typ == TypeOffer || typ == TypeCandidate:
@@ -235,7 +263,7 @@ func (m *model) send(t *rapid.T) {
 	}
 }
 
-// makeRoom lets d read, or be given up. One message read is not enough.
+// makeRoom lets d read, or be given up. One message read may be too little.
 func (m *model) makeRoom(t *rapid.T, d *player) {
 	if rapid.Bool().Draw(t, "reads one") {
 		m.drain(t, d, 1)
@@ -319,9 +347,6 @@ func (m *model) drain(t *rapid.T, p *player, n int) {
 		}
 	}
 	p.out = p.out[n:]
-	if n > 0 && len(p.out) <= modelConfig.OutboundMessages/2 && p.size() <= modelConfig.OutboundBytes/2 {
-		p.full = false
-	}
 	if len(p.out) > 0 {
 		return
 	}

@@ -14,10 +14,12 @@ type frame struct {
 // An outbox is what waits to be written to one socket: messages in order, then
 // perhaps a close frame, and control frames, which go first. It is bounded.
 //
-// Once a message does not fit, none is taken until half of the room is free:
-// the senders' readers wait for that, so a burst slows down those who cause it
-// and neither loses a message nor costs the receiver its connection. A
-// receiver that does not get that far in time is one that does not read.
+// No sender may fill more than a share of it: who has that much here waits until
+// half of it is written. So a burst slows down who causes it, and neither loses
+// a message nor costs the receiver its connection. If it is full all the same,
+// because many send, who has next to nothing here must not be held up for
+// long: see socket.pass. A receiver that does not get on with its messages in
+// time is one that does not read.
 //
 // A writer exists only while there is something to write: the put that finds
 // none says so, and next, finding nothing, dismisses it.
@@ -36,17 +38,24 @@ type outbox struct {
 	dead    bool   // nothing will be written any more
 	writing bool   // a writer is at work
 
-	room chan struct{} // nil unless full; closed when half is free again, or never will be
+	room chan struct{} // nil unless somebody was refused; closed when there is room, or never will be
 	full time.Time     // since when
+	owed int           // messages to be written until there is room
 }
 
 // put is the outcome of adding a message.
 type put uint8
 
 const (
-	putDone put = iota
-	putFull     // no room: see awaitRoom
-	putDead     // closing or closed
+	putDone    put = iota
+	putFull        // no room, and the sender has its part in that: see awaitRoom
+	putCrowded     // no room, because of others
+	putDead        // closing or closed
+)
+
+const (
+	senderShare = 4  // a sender has at most this part of an outbox
+	lightShare  = 32 // who has less than this part is not to blame when it is full
 )
 
 // item is one thing to write.
@@ -79,40 +88,119 @@ const (
 func (o *outbox) add(f frame) (outcome put, start bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	reserve, full := 0, o.room != nil
-	if f.src == "" {
-		reserve, full = o.maxFrames/4, false
-	}
 	switch {
 	case o.dead || o.closing:
 		return putDead, false
-	case full || len(o.frames)-o.head >= o.maxFrames+reserve || o.bytes+len(f.data) > o.maxBytes:
-		if o.room == nil && f.src != "" {
-			o.room, o.full = make(chan struct{}), time.Now()
+	case f.src == "":
+		if !o.fits(f, o.maxFrames/4) {
+			return putFull, false
 		}
+	default:
+		if outcome := o.judge(f); outcome != putDone {
+			return outcome, false
+		}
+	}
+	return putDone, o.append(f)
+}
+
+// addWaiting appends a message that waited for the receiver, whoever sent it.
+func (o *outbox) addWaiting(f frame) (outcome put, start bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case o.dead || o.closing:
+		return putDead, false
+	case !o.fits(f, 0):
 		return putFull, false
+	}
+	return putDone, o.append(f)
+}
+
+// append must be called with mu held.
+func (o *outbox) append(f frame) (start bool) {
+	if len(o.frames) == cap(o.frames) && o.head > len(o.frames)/2 {
+		n := copy(o.frames, o.frames[o.head:])
+		clear(o.frames[n:])
+		o.frames, o.head = o.frames[:n], 0
 	}
 	o.frames = append(o.frames, f)
 	o.bytes += len(f.data)
-	return putDone, o.rouse()
+	return o.rouse()
 }
 
-// awaitRoom waits until there is room again. It is false if there has been
-// none for as long as limit.
-func (o *outbox) awaitRoom(limit time.Duration) bool {
+func (o *outbox) fits(f frame, reserve int) bool {
+	return len(o.frames)-o.head < o.maxFrames+reserve && o.bytes+len(f.data) <= o.maxBytes
+}
+
+// judge says whether a peer's message may be added, and if not whose fault that
+// is. It looks through the messages only where somebody may have a share.
+func (o *outbox) judge(f frame) put {
+	waiting, fits := o.frames[o.head:], o.fits(f, 0)
+	maxFrames, maxBytes := max(1, o.maxFrames/senderShare), o.maxBytes/senderShare
+	if fits && (len(waiting) == 0 || len(waiting) < maxFrames && o.bytes+len(f.data) <= maxBytes) {
+		return putDone
+	}
+	frames, bytes := 0, 0
+	for _, w := range waiting {
+		if w.src == f.src {
+			frames++
+			bytes += len(w.data)
+		}
+	}
+	switch {
+	case frames > 0 && (frames >= maxFrames || bytes+len(f.data) > maxBytes):
+		o.refuse(o.untilHalf(f.src, frames, bytes, maxFrames, maxBytes))
+		return putFull
+	case fits:
+		return putDone
+	}
+	o.refuse(o.untilHalf("", len(waiting), o.bytes, o.maxFrames, o.maxBytes))
+	if frames >= max(1, o.maxFrames/lightShare) || bytes >= o.maxBytes/lightShare {
+		return putFull
+	}
+	return putCrowded
+}
+
+// untilHalf is how many messages must be written until those of src, of
+// everybody if that is empty, take half of what they may at most. They are
+// given as so many frames and bytes.
+func (o *outbox) untilHalf(src string, frames, bytes, maxFrames, maxBytes int) (n int) {
+	for _, w := range o.frames[o.head:] {
+		if frames <= maxFrames/2 && bytes <= maxBytes/2 {
+			break
+		}
+		if n++; src == "" || w.src == src {
+			frames--
+			bytes -= len(w.data)
+		}
+	}
+	return max(1, n)
+}
+
+// refuse notes that somebody waits for n messages to be written.
+func (o *outbox) refuse(n int) {
+	if o.room == nil {
+		o.room, o.full, o.owed = make(chan struct{}), time.Now(), n
+	}
+	o.owed = min(o.owed, n)
+}
+
+// awaitRoom waits until there is room again, but not longer than patience. It
+// is false if there has been none for as long as limit.
+func (o *outbox) awaitRoom(patience, limit time.Duration) bool {
 	o.mu.Lock()
 	room, left := o.room, limit-time.Since(o.full)
 	o.mu.Unlock()
 	if room == nil {
 		return true
 	}
-	timer := time.NewTimer(left)
+	timer := time.NewTimer(min(patience, left))
 	defer timer.Stop()
 	select {
 	case <-room:
 		return true
 	case <-timer.C:
-		return false
+		return patience < left
 	}
 }
 
@@ -204,7 +292,7 @@ func (o *outbox) shift() item {
 	o.frames[o.head] = frame{}
 	o.head++
 	o.bytes -= len(f.data)
-	if len(o.frames)-o.head <= o.maxFrames/2 && o.bytes <= o.maxBytes/2 {
+	if o.owed--; o.owed <= 0 {
 		o.reopen()
 	}
 	if o.head == len(o.frames) {

@@ -86,6 +86,14 @@ var causes = []cause{
 			time.Sleep(7 * time.Second)
 		},
 	},
+	{
+		reason: "drop no_room",
+		make: func(t *testing.T, n *pipeNet) {
+			crowd(t, n)
+			a := n.listen(t, "a", "t", here, true)
+			<-a.say(5, `{"type":"OFFER","dst":"stuck"}`)
+		},
+	},
 	{reason: "drop slow_reader", make: unread},
 	{reason: "drop write_failed", make: broken},
 	{

@@ -39,27 +39,39 @@ func (r *registry) letterOf(s *session, in inbound) (l letter, ok bool) {
 }
 
 // route passes on a message of s, or lets it wait, or drops it. If the
-// destination has no room for it, that session is returned: the caller must
-// wait for room, or call slow, and then try again.
-func (r *registry) route(s *session, l letter, now time.Duration) (full *session) {
+// destination has no room for it, that session is returned, and whether others
+// are to blame: the caller must wait for room, or call slow, and then try
+// again, or give the message up.
+func (r *registry) route(s *session, l letter, now time.Duration) (full *session, crowded bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.peers[s.id] != s {
 		r.stats.drop(DropNotCurrent, 1)
-		return nil
+		return nil, false
 	}
 	d := r.peers[l.dst]
 	switch outcome := r.give(d, l.frame); {
 	case outcome == putDone:
 		r.stats.relayed.Add(1)
-	case outcome == putFull:
-		return d
+	case outcome == putFull || outcome == putCrowded:
+		return d, outcome == putCrowded
 	case l.waits:
 		r.wait(s, l, now)
 	default:
 		r.stats.drop(DropAbsent, 1)
 	}
-	return nil
+	return nil, false
+}
+
+// giveUp drops a message of s for which its destination has no room, and says
+// so: it is as if that were not here.
+func (r *registry) giveUp(s *session, l letter) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stats.drop(DropNoRoom, 1)
+	if l.waits && r.peers[s.id] == s {
+		r.sayExpire(l.dst, s.id)
+	}
 }
 
 // give puts f into the outbox of d, who may be nil, that is, absent: putDead.

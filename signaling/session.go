@@ -49,6 +49,12 @@ func (s *session) push(f frame) put {
 	return outcome
 }
 
+// hand gives s a message that waited for it.
+func (s *session) hand(f frame) {
+	_, start := s.out.addWaiting(f) // has room: Config.Validate
+	s.wakeIf(start)
+}
+
 // close ends the socket once everything pushed so far is written.
 func (s *session) close(code int) { s.wakeIf(s.out.close(code)) }
 

@@ -27,6 +27,7 @@ type socket struct {
 	quiet *quietConn // under conn
 
 	pace *pace // owned by run; nil: the socket is spared
+	held meter // of waiting for what others filled; owned by run
 }
 
 var heartbeat = []byte(`{"type":"HEARTBEAT"}`)
@@ -179,18 +180,6 @@ func (c *socket) handle(kind int, data []byte) {
 	c.touch(now)
 	if l, ok := c.srv.registry.letterOf(&c.session, in); ok {
 		c.pass(l, now)
-	}
-}
-
-// pass routes a message. While its destination has no room this socket is not
-// read: that slows down whoever sends too much to somebody.
-func (c *socket) pass(l letter, now time.Duration) {
-	r := c.srv.registry
-	for full := r.route(&c.session, l, now); full != nil; full = r.route(&c.session, l, c.srv.now()) {
-		r.stats.delayed.Add(1)
-		if !full.out.awaitRoom(c.srv.cfg.SlowTimeout) {
-			r.slow(full)
-		}
 	}
 }
 

@@ -21,6 +21,7 @@ const (
 	DropSenderShare Drop = "sender_share" // too much of this sender, or of its address, waits already
 	DropRate        Drop = "rate"         // the sender says too much
 	DropExpired     Drop = "expired"      // waited, and nobody came
+	DropNoRoom      Drop = "no_room"      // others have filled the destination's outbox
 	DropSlowReader  Drop = "slow_reader"  // was to be written to a peer that does not read
 	DropWriteFailed Drop = "write_failed" // was to be written to a connection that broke
 	DropGone        Drop = "gone"         // was to be written to a peer that closed
@@ -28,7 +29,7 @@ const (
 
 var allDrops = [...]Drop{
 	DropMalformed, DropUnknownType, DropBadDst, DropNotCurrent, DropAbsent, DropQueueFull,
-	DropQueueTotal, DropQueueCount, DropSenderShare, DropRate, DropExpired, DropSlowReader, DropWriteFailed, DropGone,
+	DropQueueTotal, DropQueueCount, DropSenderShare, DropRate, DropExpired, DropNoRoom, DropSlowReader, DropWriteFailed, DropGone,
 }
 
 // A Refusal says why a socket was not admitted, or a request not answered.

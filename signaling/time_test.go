@@ -295,7 +295,7 @@ func TestBlockedWrite(t *testing.T) {
 func TestNoRoom(t *testing.T) {
 	for _, tt := range []struct {
 		name string
-		read int // messages that the receiver reads one second after it is full
+		read int // messages that the receiver reads one second after the sender's share is taken
 		gone bool
 	}{
 		{"reads nothing", 0, true},
@@ -304,7 +304,7 @@ func TestNoRoom(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				n := startPipeNet(t, signaling.Hooks{}, func(c *signaling.Config) { c.QueueMessages, c.OutboundMessages = 3, 4 })
+				n := startPipeNet(t, signaling.Hooks{}, func(c *signaling.Config) { c.QueueMessages, c.OutboundMessages = 3, 16 }) // of one sender 4
 				b := n.listen(t, "b", "t", here, true)
 				stuck := n.open(t, "stuck", "t", here)
 				if _, _, err := stuck.conn.ReadMessage(); err != nil { // OPEN
