@@ -74,7 +74,7 @@ func app() *cli.App {
 		Version:         roles.Version,
 		HideHelpCommand: true,
 		Description:     "Try it: run `liberdus devnet` in one terminal; it prints what to type in another.",
-		Commands:        []*cli.Command{archiverCommand(), consensorCommand(), clientCommand(), devnetCommand()},
+		Commands:        []*cli.Command{archiverCommand(), consensorCommand(), clientCommand(), devnetCommand(), ledgerCommand()},
 		Action:          group,
 		ExitErrHandler:  func(*cli.Context, error) {}, // run maps errors to exit codes
 	}

@@ -63,7 +63,8 @@ func (p *pair) held(t testing.TB) (read, reply *big.Int) {
 func TestRealChat(t *testing.T) {
 	p := newPair(t)
 	transfer, _ := p.put(t, p.alice, transferTx(p.alice, p.bob.Address(), one))
-	message, r := p.put(t, p.alice, messageTx(p.alice, p.bob.Address(), toll))
+	deep := signing.Object{"xmessage": signing.Object{"x": nested(30)}} // as deep as may be
+	message, r := p.put(t, p.alice, with(messageTx(p.alice, p.bob.Address(), toll), deep))
 	if !r.Success {
 		t.Fatal(r)
 	}

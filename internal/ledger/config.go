@@ -30,7 +30,8 @@ type Config struct {
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 
-	fs vfs.FS // the file system; tests use one in memory, or one that fails
+	fs       vfs.FS // the file system; tests use one in memory, or one that fails
+	readOnly bool   // nothing is written but the lock
 }
 
 func (c Config) withDefaults() Config {

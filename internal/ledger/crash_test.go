@@ -35,15 +35,8 @@ func crashChild(dir string) {
 	var wg sync.WaitGroup
 	for i := range crashUsers {
 		wg.Go(func() {
-			k, to := userKey(i), userKey((i+1)%crashUsers)
 			for n := 0; ; n++ {
-				tx := transferTx(k, to.Address(), big.NewInt(1))
-				switch n % 4 {
-				case 0:
-					tx = registerTx(k, "user"+strconv.Itoa(i))
-				case 1:
-					tx = createTx(k, lib(3))
-				}
+				tx, k := crashTx(i, n), userKey(i)
 				tx = with(tx, signing.Object{"timestamp": float64(time.Now().UnixMilli()), "n": float64(n)})
 				r, err := l.Put(context.Background(), sign(k, tx))
 				if err != nil {
@@ -61,13 +54,53 @@ func crashChild(dir string) {
 	wg.Wait()
 }
 
+// crashTx is the n-th transaction of user i: all types in turn, each of which may
+// be refused in a ledger that has seen them before.
+func crashTx(i, n int) signing.Object {
+	k, to := userKey(i), userKey((i+1)%crashUsers).Address()
+	node := signing.Hash([]byte(strconv.Itoa(i)))
+	switch n % 12 {
+	case 0:
+		return registerTx(k, "user"+strconv.Itoa(i))
+	case 1:
+		return createTx(k, lib(1000))
+	case 2, 3, 4:
+		return messageTx(k, to, toll)
+	case 5:
+		return talkTx(k, "read", userKey((i+crashUsers-1)%crashUsers).Address())
+	case 6:
+		if odd := n/12%2 == 1; odd { // else what is held may be reclaimed
+			return requireTx(k, userKey((i+crashUsers-1)%crashUsers).Address(), 1)
+		}
+	case 7:
+		return depositTx(k, node, lib(770))
+	case 8:
+		if odd := n/12%2 == 1; odd {
+			return withdrawTx(k, node)
+		}
+	case 9:
+		return tollTx(k, toll, "LIB")
+	case 10:
+		return talkTx(k, "reclaim_toll", to)
+	}
+	return transferTx(k, to, big.NewInt(1))
+}
+
+// crashRounds is how often TestKillUnderLoad kills, unless the environment
+// variable LEDGER_TEST_CRASH_ROUNDS says more.
+const crashRounds = 10
+
 // TestKillUnderLoad kills a process in the middle of its work, again and again.
 // Whatever it said was accepted is there afterwards, and nothing is half done.
 func TestKillUnderLoad(t *testing.T) {
 	dir := t.TempDir()
 	said := make(map[string]bool)
-	for round := range 3 {
-		for _, id := range killedAfter(t, dir, 100+rand.IntN(400)) {
+	rounds := crashRounds
+	if more, err := strconv.Atoi(os.Getenv("LEDGER_TEST_CRASH_ROUNDS")); err == nil {
+		rounds = more
+	}
+	for round := range rounds {
+		for _, id := range killedAfter(t, dir, 1+rand.IntN(200)) {
 			said[id] = true
 		}
 		l, err := ledger.Open(ledger.Config{Dir: dir}, discard())
@@ -87,6 +120,7 @@ func TestKillUnderLoad(t *testing.T) {
 		if err := l.Close(); err != nil {
 			t.Errorf("Close = %v", err)
 		}
+		verify(t, dir)
 		t.Logf("round %d: %d accepted and said so, %d in the ledger", round, len(said), len(receipts))
 	}
 }

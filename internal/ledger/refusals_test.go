@@ -201,8 +201,18 @@ func messageRefusals() []refusal {
 		{"xmessage text", signing.Object{"xmessage": "x"}, object},
 		{"xmessage list", signing.Object{"xmessage": []any{}}, object},
 		{"xmessage large", signing.Object{"xmessage": signing.Object{"x": strings.Repeat("x", 256<<10)}}, `tx is larger than 262144 bytes, "xmessage" included.`},
+		{"xmessage deep", signing.Object{"xmessage": signing.Object{"x": nested(31)}}, "tx is nested deeper than 32 levels."},
 		{"fee missing", signing.Object{"fee": missing{}}, `tx "fee" field must be a bigint.`},
 	}
+}
+
+// nested is an array in an array, n in all.
+func nested(n int) any {
+	v := []any{}
+	for range n - 1 {
+		v = []any{v}
+	}
+	return v
 }
 
 func requireRefusals() []refusal {

@@ -153,6 +153,7 @@ func (s *store) options(cfg Config, fs vfs.FS) *pebble.Options {
 		Lock:               s.lock,
 		FormatMajorVersion: pebble.FormatNewest,
 		CacheSize:          cfg.CacheSize,
+		ReadOnly:           cfg.readOnly,
 		MemTableSize:       16 << 20,
 		// Room for what is written until a failed flush is noticed.
 		MemTableStopWritesThreshold: 4,

@@ -52,8 +52,32 @@ func (m members) text(limit int, much string) (text []byte, reason string) {
 		return nil, fmt.Sprintf(`tx is larger than %d bytes, "%s" included.`, limit, much)
 	case len(text) > limit:
 		return nil, fmt.Sprintf(`tx is larger than %d bytes.`, limit)
+	case depth(signing.Object(m)) > maxDepth:
+		return nil, fmt.Sprintf(`tx is nested deeper than %d levels.`, maxDepth)
 	}
 	return text, ""
+}
+
+// maxDepth bounds how deep a transaction nests that a chat keeps, so that there
+// are readers for the chat around it.
+const maxDepth = 32
+
+// depth is how deep objects and arrays nest in v.
+func depth(v any) int {
+	deepest := -1
+	switch v := v.(type) {
+	case signing.Object:
+		for _, member := range v {
+			deepest = max(deepest, depth(member))
+		}
+	case []any:
+		for _, element := range v {
+			deepest = max(deepest, depth(element))
+		}
+	default:
+		return 0
+	}
+	return max(deepest, 0) + 1
 }
 
 func (m members) fee() (wei *big.Int, reason string) {

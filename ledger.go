@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/big"
+	"os"
+	"path/filepath"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/liberdus/liberdus/internal/ledger"
+	"github.com/liberdus/liberdus/internal/telemetry"
+	"github.com/liberdus/liberdus/roles"
+)
+
+func ledgerCommand() *cli.Command {
+	command := func(name, usage, args, description string, do ledgerTask) *cli.Command {
+		return &cli.Command{
+			Name: name, Usage: usage, ArgsUsage: args, Description: description,
+			Flags: []cli.Flag{
+				&cli.StringFlag{Name: "data", Value: "liberdus-data/consensor", Usage: "data `DIR` of a consensor or devnet that does not run now"},
+				logLevel("warn"),
+			},
+			Action: func(c *cli.Context) error {
+				return runLedger(c, args, do)
+			},
+		}
+	}
+	return &cli.Command{
+		Name:  "ledger",
+		Usage: "copy and check the ledger of a consensor that does not run",
+		Description: "Each command prints one JSON document on stdout, also when it fails: {\"error\"}. Progress and logs go to stderr.\n" +
+			"Exit codes: 0 done, 1 could not be done or not sound, 2 wrong usage or input.",
+		Subcommands: []*cli.Command{
+			command("export", "write all of it to a file", "FILE|-", "One JSON object a line, the same for the same ledger. FILE must be new; - is stdout, whose last line is the document then.", exportLedger),
+			command("import", "make a ledger of such a file", "FILE|-", "Into a data folder without a ledger.", importLedger),
+			command("verify", "check every hash and the sum of all amounts", "", "", verifyLedger),
+		},
+	}
+}
+
+// A ledgerTask does one command's work with the ledger in dir and the file that
+// was named. A nil document is not printed.
+type ledgerTask func(ctx context.Context, dir, file string, log *slog.Logger, progress func(records int)) (doc any, err error)
+
+func runLedger(c *cli.Context, args string, do ledgerTask) error {
+	_, log, err := load(c)
+	if err != nil {
+		return err
+	}
+	if want := args != ""; (c.NArg() == 1) != want || c.NArg() > 1 {
+		return usagef("usage: %s [--data DIR] %s", c.Command.HelpName, args)
+	}
+	bar := telemetry.NewProgress(os.Stderr)
+	doc, err := do(c.Context, filepath.Join(c.String("data"), "ledger"), c.Args().First(), log, func(records int) {
+		bar.Set(fmt.Sprintf("%d records", records))
+	})
+	bar.Done()
+	if err != nil {
+		doc = struct {
+			Error string `json:"error"`
+		}{oneLine(err)}
+	} else if doc == nil {
+		return nil
+	}
+	return print(os.Stdout, doc, err)
+}
+
+// withOffline runs f on the ledger in dir.
+func withOffline(dir string, log *slog.Logger, f func(*ledger.Offline) (any, error)) (doc any, err error) {
+	o, err := ledger.OpenOffline(dir, log)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, o.Close()) }()
+	return f(o)
+}
+
+func exportLedger(ctx context.Context, dir, file string, log *slog.Logger, progress func(int)) (any, error) {
+	return withOffline(dir, log, func(o *ledger.Offline) (any, error) {
+		if file == "-" {
+			_, err := o.Export(ctx, os.Stdout, progress)
+			return nil, err
+		}
+		f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		done, err := o.Export(ctx, f, progress)
+		if err == nil {
+			err = f.Sync()
+		}
+		if err = errors.Join(err, f.Close()); err != nil { // half an export is worth nothing
+			return nil, errors.Join(err, os.Remove(file))
+		}
+		return done, nil
+	})
+}
+
+func importLedger(ctx context.Context, dir, file string, log *slog.Logger, progress func(int)) (any, error) {
+	in := io.Reader(os.Stdin)
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, &roles.UsageError{Err: err}
+		}
+		defer f.Close() // it was only read
+		in = f
+	}
+	done, err := ledger.Import(ctx, dir, in, log, progress)
+	if errors.Is(err, ledger.ErrImport) {
+		err = &roles.UsageError{Err: err}
+	}
+	return done, err
+}
+
+func verifyLedger(ctx context.Context, dir, _ string, log *slog.Logger, progress func(int)) (any, error) {
+	return withOffline(dir, log, func(o *ledger.Offline) (any, error) {
+		b, err := o.Verify(ctx, progress)
+		if err != nil {
+			return nil, err
+		}
+		wei := func(n *big.Int) string { return n.String() }
+		return map[string]any{
+			"sound": true, "accounts": b.Accounts, "chats": b.Chats, "messages": b.Messages, "receipts": b.Receipts,
+			"balances": wei(b.Balances), "tolls": wei(b.Tolls), "stakes": wei(b.Stakes), "made": wei(b.Made), "burnt": wei(b.Burnt),
+		}, nil
+	})
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/liberdus/liberdus/internal/ledger"
+)
+
+// TestLedgerCommands: what operators type, what they are told and the exit codes.
+func TestLedgerCommands(t *testing.T) {
+	dir := t.TempDir()
+	data, file, copied := filepath.Join(dir, "data"), filepath.Join(dir, "export"), filepath.Join(dir, "copy")
+	l, err := ledger.Open(ledger.Config{Dir: filepath.Join(data, "ledger")}, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name string
+		args []string
+		code int
+		want string // of the document's error, or of standard error for wrong usage
+	}{
+		{"in use", []string{"verify", "--data", data}, 1, "is in use"},
+		{"", nil, 0, ""}, // it is closed
+		{"verify", []string{"verify", "--data", data}, 0, ""},
+		{"no such folder", []string{"verify", "--data", copied}, 1, "no such file"},
+		{"an argument too many", []string{"verify", "--data", data, "x"}, 2, "usage: liberdus ledger verify"},
+		{"no file", []string{"export", "--data", data}, 2, "usage: liberdus ledger export"},
+		{"export", []string{"export", "--data", data, file}, 0, ""},
+		{"export onto a file", []string{"export", "--data", data, file}, 1, "file exists"},
+		{"import of no file", []string{"import", "--data", copied, file + "x"}, 2, "no such file"},
+		{"import of something else", []string{"import", "--data", copied, "ledger_test.go"}, 2, "not a whole export"},
+		{"import", []string{"import", "--data", copied, file}, 0, ""},
+		{"import once more", []string{"import", "--data", copied, file}, 1, "is not empty"},
+		{"verify the copy", []string{"verify", "--data", copied}, 0, ""},
+	} {
+		if tt.args == nil {
+			if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		out, err := os.Create(filepath.Join(t.TempDir(), "stdout"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		saved := os.Stdout
+		os.Stdout = out
+		code, said := runCommand(t, append([]string{"ledger"}, tt.args...)...)
+		os.Stdout = saved
+		out.Close()
+		text, err := os.ReadFile(out.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var doc struct{ Error string }
+		if code != 2 {
+			if err := json.Unmarshal(text, &doc); err != nil {
+				t.Errorf("%s: stdout %q: %v", tt.name, text, err)
+			}
+			said = doc.Error
+		} else if len(text) > 0 {
+			t.Errorf("%s: stdout %q, want nothing", tt.name, text)
+		}
+		if code != tt.code || !strings.Contains(said, tt.want) || (tt.code == 0) != (said == "") {
+			t.Errorf("%s: exit code %d, %q, want %d, %q", tt.name, code, said, tt.code, tt.want)
+		}
+	}
+}
