@@ -33,6 +33,7 @@ func archiverCommand() *cli.Command {
 			text("public-url", "`URL` that clients are told, where a TLS terminator stands in front", ""),
 			text("network-id", "id of the network, 64 `HEX` digits", "that of the first node"),
 			texts("allow-node", "public `KEY` that may be listed, repeatable", "any"),
+			text("nodes-from", "`URL#KEY` of another archiver, such as a network's own: its active nodes may be listed, beside allow-node", "none"),
 		), slices.Concat(tlsFlags(), peerjsFlags(), limitFlags())...),
 		Action: func(c *cli.Context) error {
 			cfg, log, err := archiverConfig(c)

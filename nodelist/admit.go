@@ -19,7 +19,7 @@ func (r *roster) admit(j join, addr netip.Addr, sock Socket, open bool, now time
 		return errors.New("peerId has the form of a public key but is not the signing key")
 	case r.networkID != "" && j.networkID != r.networkID:
 		return fmt.Errorf("networkId is not that of this network, %s", r.networkID)
-	case len(r.allow) > 0 && !r.allow[j.node.PublicKey]:
+	case !r.mayJoin(j.node.PublicKey):
 		return errors.New("publicKey is not among the nodes that this archiver lists")
 	case !IsKey(j.node.PeerID) && !j.hasToken:
 		return errors.New("tokenHash is required for a peerId that is not a public key")

@@ -18,8 +18,17 @@ type Config struct {
 	// NetworkID is the id of the network, 64 lower-case hex digits. Empty means
 	// the id kept in StateFile, or else that of the first node to become active.
 	NetworkID string
-	// AllowNode holds the public keys that may join; empty means any.
+	// AllowNode holds the public keys that may join; empty means any, unless
+	// NodesFrom is set.
 	AllowNode []string
+	// NodesFrom is another archiver, of any kind, with its key: the active nodes
+	// of its signed list may join, beside those of AllowNode. See [List.Follow].
+	// The zero value means none. NodesFromFile keeps its list across restarts;
+	// empty means memory only. NodesFromHTTP makes the requests; nil means one
+	// over [http.DefaultTransport].
+	NodesFrom     Archiver
+	NodesFromFile string
+	NodesFromHTTP *http.Client
 	// StateFile keeps the epoch and the network's id across restarts. Empty
 	// means memory only.
 	StateFile string
@@ -83,6 +92,9 @@ func (c Config) Validate() error {
 		if !IsKey(key) {
 			bad("allow node: %q is not 64 lower-case hex digits", key)
 		}
+	}
+	if c.NodesFrom.URL != "" && !IsKey(c.NodesFrom.Key) {
+		bad("nodes from %s: its key is needed, as URL#PUBLICKEY: whose list would it be otherwise?", c.NodesFrom.URL)
 	}
 	if c.PerAddress < 0 || c.Total < 0 || c.Total > maxTotal {
 		bad("limits: %d nodes an address and %d in all: neither may be negative, nor the latter over %d",

@@ -1,5 +1,7 @@
 package nodelist
 
+import "github.com/liberdus/liberdus/internal/signing"
+
 // Seams for the tests outside.
 var (
 	NewTokenWithNonce = newToken
@@ -13,4 +15,10 @@ func (l *List) Departed() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.roster.departed)
+}
+
+// ReadBorrowed returns the keys of another archiver's list.
+func ReadBorrowed(o signing.Object) ([]string, error) {
+	b, err := readBorrowed(o)
+	return b.Keys, err
 }

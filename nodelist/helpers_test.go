@@ -234,6 +234,9 @@ func (tr transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		r.Body = http.NoBody
 	}
 	tr.ServeHTTP(w, r)
+	if err := r.Context().Err(); err != nil { // nobody waits for it any more
+		return nil, err
+	}
 	return w.Result(), nil
 }
 

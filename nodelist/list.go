@@ -28,6 +28,8 @@ type List struct {
 	state   state         // owned by Run; what is on disk
 	version uint64        // owned by Run; the roster's, as published
 	docs    atomic.Pointer[documents]
+
+	borrowed borrowed // owned by Follow
 }
 
 // New returns a List without nodes, with its first signed lists made and its
@@ -49,6 +51,12 @@ func New(cfg Config, presence Presence, log *slog.Logger) (*List, error) {
 		state:    kept,
 	}
 	l.roster = newRoster(cfg, l.chooseNetwork(kept.NetworkID))
+	if from := cfg.NodesFrom; from.URL != "" {
+		if l.borrowed, err = loadBorrowed(cfg.NodesFromFile, from.Key); err != nil {
+			return nil, err
+		}
+		l.roster.borrow(l.borrowed.Keys, time.Now())
+	}
 	l.roster.version = 1 // whoever was listed before the restart no longer is
 	l.handler = l.routes()
 	if err := l.publish(); err != nil {
@@ -79,7 +87,10 @@ func (l *List) NetworkID() string {
 // signalling server of this archiver. See the function [VerifyToken]. A key that
 // may not be listed is refused, so that strangers' keys take up nothing.
 func (l *List) VerifyToken(id, token string) (expiry time.Time, err error) {
-	if len(l.cfg.AllowNode) > 0 && !slices.Contains(l.cfg.AllowNode, id) {
+	l.mu.Lock()
+	may := l.roster.mayJoin(id)
+	l.mu.Unlock()
+	if !may {
 		return time.Time{}, errors.New("this key may not be listed here")
 	}
 	return VerifyToken(id, token, l.cfg.Key.Public(), time.Now())

@@ -25,7 +25,9 @@ type event struct {
 // A roster is who is listed. It has no clock and no lock of its own.
 type roster struct {
 	perAddress, total int
-	allow             map[string]bool // empty: everybody
+	restricted        bool            // else everybody may join
+	allow             map[string]bool // the keys that the configuration names
+	borrowed          map[string]bool // the keys of another archiver's list
 
 	networkID string // "" until the first node is active
 	byKey     map[string]*member
@@ -48,6 +50,7 @@ func newRoster(cfg Config, networkID string) *roster {
 		addresses:  make(map[netip.Addr]int),
 		departed:   make(map[string]departure),
 	}
+	r.restricted = len(cfg.AllowNode) > 0 || cfg.NodesFrom.URL != ""
 	for _, key := range cfg.AllowNode {
 		r.allow[key] = true
 	}

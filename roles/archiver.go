@@ -2,6 +2,7 @@ package roles
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
 	"path/filepath"
@@ -122,14 +123,21 @@ func (a *Archiver) listConfig(peers signaling.Config) (nodelist.Config, error) {
 		own = a.nodes
 	}
 	host, port := hostPort(own)
+	var from nodelist.Archiver
+	if a.cfg.NodesFrom != "" {
+		if from, err = nodelist.ParseArchiver(a.cfg.NodesFrom); err != nil {
+			return nodelist.Config{}, &UsageError{Err: fmt.Errorf("--nodes-from: %w", err)}
+		}
+	}
 	rtc, err := a.rtc(peers)
 	if err != nil {
 		return nodelist.Config{}, err
 	}
 	return nodelist.Config{
-		Key:         a.key,
-		NetworkID:   a.cfg.NetworkID,
-		AllowNode:   a.cfg.AllowNode,
+		Key:       a.key,
+		NetworkID: a.cfg.NetworkID,
+		AllowNode: a.cfg.AllowNode,
+		NodesFrom: from, NodesFromFile: filepath.Join(a.cfg.Data, "nodes-from.json"),
 		StateFile:   filepath.Join(a.cfg.Data, "nodelist.json"),
 		RTC:         rtc,
 		IP:          reachable(host),
@@ -148,6 +156,9 @@ func (a *Archiver) Key() string { return a.key.Public() }
 func (a *Archiver) Run(ctx context.Context) error {
 	parts := []part{{"node list", a.list.Run}, {"peer server", a.peers.Run}, tally(a.counts, a.log)}
 	var addrs []string
+	if a.cfg.NodesFrom != "" {
+		parts = append(parts, part{"nodes of the other archiver", a.list.Follow})
+	}
 	if a.certs != nil {
 		parts = append(parts, part{"certificate", a.certs.Run})
 	}

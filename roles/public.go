@@ -79,8 +79,8 @@ func (a *Archiver) warn() {
 		return
 	}
 	addr := a.public[open].Addr().String()
-	if len(a.cfg.AllowNode) == 0 {
-		a.log.Warn("any node may join this archiver's list", "addr", addr, "remedy", "name the nodes with --allow-node KEY")
+	if len(a.cfg.AllowNode) == 0 && a.cfg.NodesFrom == "" {
+		a.log.Warn("any node may join this archiver's list", "addr", addr, "remedy", "name the nodes with --allow-node KEY, or another archiver that does with --nodes-from URL#KEY")
 	}
 	if a.certs == nil && !strings.HasPrefix(a.cfg.PublicURL, "https:") {
 		a.log.Warn("https pages cannot use this archiver: browsers block plain http and ws there (mixed content)", "addr", addr,

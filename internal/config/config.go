@@ -28,6 +28,7 @@ type Archiver struct {
 	PublicURL  string   `toml:"public_url"`
 	NetworkID  string   `toml:"network_id"`
 	AllowNode  []string `toml:"allow_node"`
+	NodesFrom  string   `toml:"nodes_from"` // URL#KEY of another archiver; empty: none
 
 	// TLS on Listen: neither, files, or ACME.
 	TLSCert        string   `toml:"tls_cert"`
@@ -199,6 +200,9 @@ func (a Archiver) Validate() error {
 	for _, key := range a.AllowNode {
 		c.add("allow-node", hex64(key))
 	}
+	if a.NodesFrom != "" {
+		c.add("nodes-from", pinnedURL(a.NodesFrom))
+	}
 	a.validatePeerJS(&c)
 	a.validateLimits(&c)
 	return c.err()
@@ -318,6 +322,15 @@ func publicURL(text string) error {
 		return fmt.Errorf("%q: the port is over 65535, or there is a user name", text)
 	}
 	return nil
+}
+
+// pinnedURL checks URL#KEY.
+func pinnedURL(text string) error {
+	at, key, pinned := strings.Cut(text, "#")
+	if !pinned {
+		return fmt.Errorf("%q has no key: give URL#PUBLICKEY, since whoever is on the way could name nodes otherwise", text)
+	}
+	return errors.Join(publicURL(at), hex64(strings.ToLower(key)))
 }
 
 func hex64(s string) error {
