@@ -30,7 +30,8 @@ type Archiver struct {
 	site   sitemap
 	peers  *signaling.Server
 	list   *nodelist.List
-	gate   *gate // of all listeners
+	gate   *gate // of the public listeners and that of http01
+	inner  *gate // of the listener for nodes
 }
 
 // NewArchiver opens everything an archiver needs, the ports included. Close
@@ -45,7 +46,7 @@ func NewArchiver(cfg config.Archiver, log *slog.Logger) (_ *Archiver, err error)
 		return nil, &UsageError{Err: err}
 	}
 	a := &Archiver{cfg: cfg, log: log, site: sitemap{pcfg.Base()}}
-	if a.gate, err = gateOf(cfg); err != nil {
+	if a.gate, a.inner, err = gatesOf(cfg, log); err != nil {
 		return nil, &UsageError{Err: err}
 	}
 	defer func() {
@@ -163,15 +164,15 @@ func (a *Archiver) Run(ctx context.Context) error {
 		parts = append(parts, part{"certificate", a.certs.Run})
 	}
 	if a.http01 != nil {
-		parts = append(parts, serveHTTP("acme listener", a.http01, a.http01Handler(), a.gate, a.log))
+		parts = append(parts, serveHTTP("acme listener", a.http01, a.http01Handler(), a.gate, idleTime, a.log))
 	}
 	for i, l := range a.public {
-		parts = append(parts, serveHTTP("listener "+strconv.Itoa(i+1), a.secured(l), a.publicHandler(), a.gate, a.log))
+		parts = append(parts, serveHTTP("listener "+strconv.Itoa(i+1), a.secured(l), a.publicHandler(), a.gate, keep(a.cfg), a.log))
 		addrs = append(addrs, l.Addr().String())
 	}
 	ready := []any{"addr", strings.Join(addrs, ",")}
 	if a.nodes != nil {
-		parts = append(parts, serveHTTP("node listener", a.nodes, a.nodeHandler(), a.gate, a.log))
+		parts = append(parts, serveHTTP("node listener", a.nodes, a.nodeHandler(), a.inner, idleTimeProxy, a.log))
 		ready = append(ready, "nodeAddr", a.nodes.Addr().String())
 	}
 	if a.http01 != nil {

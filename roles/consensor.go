@@ -170,7 +170,7 @@ func (n *Consensor) Addr() string { return n.http.Addr().String() }
 // archiver at its start fails.
 func (n *Consensor) Run(ctx context.Context) error {
 	parts := []part{
-		serveHTTP("http", n.http, n.api, nil, n.log),
+		serveHTTP("http", n.http, n.api, nil, idleTimeProxy, n.log),
 		{"sessions", n.runSessions},
 		{"start", n.announce},
 		n.watchBehind(),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"maps"
+	"net"
 	"net/http"
 	"net/netip"
 	"strconv"
@@ -48,11 +49,11 @@ func NetworkID(d *Devnet) string { return d.ledger.NetworkID() }
 // Waits returns what one link waits between attempts, one after the other.
 func Waits() func() time.Duration { return new(link).wait }
 
-// A Gate is a gate of texts.
+// A Gate is a gate of connections that a test makes.
 type Gate struct{ g *gate }
 
 // NewGate returns a gate with networks that are spared and that are proxies.
-func NewGate(perAddress, total int, spared, proxies string) Gate {
+func NewGate(total, perAddress int, spared, proxies string, log *slog.Logger) Gate {
 	nets := func(text string) clientip.Networks {
 		n, err := clientip.Parse([]string{text})
 		if err != nil {
@@ -60,19 +61,17 @@ func NewGate(perAddress, total int, spared, proxies string) Gate {
 		}
 		return n
 	}
-	g := newGate(perAddress, nets(spared), nets(proxies))
-	g.total = total
-	return Gate{g}
+	return Gate{newGate(total, perAddress, nets(spared), nets(proxies), log)}
 }
 
-// Enter is enter.
-func (g Gate) Enter(addr string) bool { return g.g.enter(netip.MustParseAddr(addr)) }
+// Watch is watch.
+func (g Gate) Watch(c net.Conn, state http.ConnState) { g.g.watch(c, state) }
 
-// Leave is leave.
-func (g Gate) Leave(addr string) { g.g.leave(netip.MustParseAddr(addr)) }
+// Left returns what is still counted: connections, and their addresses.
+func (g Gate) Left() (conns, addresses int) { return len(g.g.conns), len(g.g.places) }
 
-// Open returns how many addresses are counted.
-func (g Gate) Open() int { return len(g.g.open) }
+// MaxIdle is maxIdle.
+const MaxIdle = maxIdle
 
 // Front returns what tells whom a request comes from.
 func Front(trusted []string, log *slog.Logger) (func(*http.Request) netip.Addr, error) {
@@ -87,6 +86,16 @@ func Tally(ctx context.Context, refused, dropped map[string]uint64, log *slog.Lo
 
 // Refused returns what a has refused so far.
 func Refused(a *Archiver) map[string]uint64 { return a.counts().refused }
+
+// Dropped returns what a has dropped so far.
+func Dropped(a *Archiver) map[string]uint64 { return a.counts().dropped }
+
+// Narrow lets fewer connections be open at a's public listeners.
+func Narrow(a *Archiver, total int) {
+	a.gate.mu.Lock()
+	defer a.gate.mu.Unlock()
+	a.gate.total = total
+}
 
 // PeerServer returns the peer server of a.
 func PeerServer(a *Archiver) *signaling.Server { return a.peers }

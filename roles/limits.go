@@ -8,17 +8,34 @@ import (
 	"github.com/liberdus/liberdus/signaling"
 )
 
-// gateOf returns the gate of an archiver's listeners.
-func gateOf(cfg config.Archiver) (*gate, error) {
+// gatesOf returns the gates of an archiver's public listeners and of that for
+// nodes: a crowd before the one does not stand before the other.
+func gatesOf(cfg config.Archiver, log *slog.Logger) (public, nodes *gate, err error) {
 	exempt, err := cfg.Exempt()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	proxies, err := cfg.Proxies()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return newGate(cfg.SocketsPerAddress, exempt, proxies), nil
+	public = newGate(maxConns, cfg.SocketsPerAddress, exempt, proxies, log.With("part", "gate"))
+	nodes = newGate(maxNodeConns, min(cfg.SocketsPerAddress, maxNodeConns/4), exempt, proxies, log.With("part", "node gate"))
+	return public, nodes, nil
+}
+
+// How long a connection is kept for a further request. A stranger's may be
+// short, for clients open another without a word; a proxy's is worth keeping.
+const (
+	idleTime      = 10 * time.Second
+	idleTimeProxy = 2 * time.Minute
+)
+
+func keep(cfg config.Archiver) time.Duration {
+	if cfg.Proxied || len(cfg.TrustedProxy) > 0 {
+		return idleTimeProxy
+	}
+	return idleTime
 }
 
 // limit puts into p what one address, and one connection, may do.

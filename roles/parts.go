@@ -69,15 +69,16 @@ func listen(addr string) (net.Listener, error) {
 
 // serveHTTP is the part that serves h on l. When ctx ends it refuses new
 // connections and finishes the requests in hand. A gate, if there is one, says
-// how many connections there may be.
-func serveHTTP(name string, l net.Listener, h http.Handler, g *gate, log *slog.Logger) part {
+// how many connections there may be, and idle how long one may wait for its next
+// request.
+func serveHTTP(name string, l net.Listener, h http.Handler, g *gate, idle time.Duration, log *slog.Logger) part {
 	return part{name, func(ctx context.Context) error {
 		srv := &http.Server{
 			Handler:           h,
 			ReadHeaderTimeout: 5 * time.Second,
 			ReadTimeout:       30 * time.Second,
 			WriteTimeout:      90 * time.Second, // a request's own deadline, and time for a slow reader
-			IdleTimeout:       2 * time.Minute,
+			IdleTimeout:       idle,
 			MaxHeaderBytes:    16 << 10,
 			ErrorLog:          slog.NewLogLogger(log.With("part", name).Handler(), slog.LevelDebug),
 		}

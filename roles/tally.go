@@ -13,8 +13,8 @@ import (
 const tallyEvery = time.Minute
 
 // tally logs what was refused and dropped since it last did, if anything was,
-// under the names of [signaling.Stats]. Connections that the gate closed are
-// refused as "connections".
+// under the names of [signaling.Stats]. "connections" are those that a gate
+// refused, and those that it dropped so that others could come.
 func tally(count func() counts, log *slog.Logger) part {
 	return part{"tally", func(ctx context.Context) error {
 		tick := time.NewTicker(tallyEvery)
@@ -42,7 +42,8 @@ type counts struct{ refused, dropped map[string]uint64 }
 func (a *Archiver) counts() counts {
 	st := a.peers.Stats()
 	c := counts{refused: named(st.Refused), dropped: named(st.Dropped)}
-	c.refused["connections"] = a.gate.refused.Load()
+	c.refused["connections"] = a.gate.refused.Load() + a.inner.refused.Load()
+	c.dropped["connections"] = a.gate.evicted.Load() + a.inner.evicted.Load()
 	return c
 }
 
