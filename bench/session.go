@@ -38,6 +38,11 @@ func ourNode(ctx context.Context, e *env) (*sessionSide, error) {
 	if err != nil {
 		return nil, err
 	}
+	return e.consensor(ctx, arch)
+}
+
+// consensor starts one of ours, with further flags, and what reaches it.
+func (e *env) consensor(ctx context.Context, arch *server, flags ...string) (*sessionSide, error) {
 	data, err := e.dir()
 	if err != nil {
 		return nil, err
@@ -46,11 +51,13 @@ func ourNode(ctx context.Context, e *env) (*sessionSide, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := e.start(onServerCore, true, "liberdus consensor", bin, "consensor",
-		"--archiver", "http://"+arch.addr, "--listen", ":0", "--data", data,
+	p, err := e.start(onServerCore, true, "liberdus consensor", append([]string{
+		bin, "consensor",
+		"--archiver", "http://" + arch.addr, "--listen", ":0", "--data", data,
 		// Every limit is at work, and none is reached.
 		"--requests-per-second", "1000000", "--total-requests-per-second", "1000000",
-		"--max-sessions", "5000", "--max-sessions-per-address", "5000")
+		"--max-sessions", "5000", "--max-sessions-per-address", "5000",
+	}, flags...)...)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ func scenarios() []scenario {
 		signallingScenarios(),
 		attackScenarios(),
 		sessionScenarios(),
+		frontScenarios(),
 	)
 }
 
@@ -19,6 +20,7 @@ func servers() map[string]func(ctx context.Context) error {
 	return map[string]func(ctx context.Context) error{
 		"relay":    serveRelay,
 		"raw-pion": serveRawPion,
+		"proxy":    serveProxy,
 	}
 }
 
