@@ -21,6 +21,7 @@ var refusalFrames = map[Refusal]string{
 	RefusedParams:   frameParams,
 	RefusedKey:      frameInvalidKey,
 	RefusedToken:    frameInvalidToken,
+	RefusedEarly:    frameInvalidToken, // the remedy is the same: another token
 	RefusedTaken:    frameTaken,
 	RefusedReserved: frameTaken,
 	RefusedGrace:    frameTaken,
@@ -106,8 +107,8 @@ func (r *registry) judgeKey(s, held *session, p proof, _ time.Duration) verdict 
 		return verdict{refusal: RefusedToken}
 	case held == nil && len(r.peers) >= r.cfg.ConcurrentLimit:
 		return verdict{refusal: RefusedFull}
-	case !r.used.add(s.token, p.expiry, s.addr):
-		return verdict{refusal: RefusedFull}
+	case !r.used.add(s.token, p.expiry):
+		return verdict{refusal: RefusedEarly}
 	}
 	s.proven, s.expiry = true, p.expiry
 	return verdict{}

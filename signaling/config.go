@@ -37,7 +37,7 @@ type Config struct {
 	OutboundMessages int // messages waiting to be written to one socket
 	OutboundBytes    int // bytes waiting to be written to one socket
 	MaxPending       int // sockets that hold no id: in the handshake, refused or closing
-	MaxUsedTokens    int // tokens of key ids remembered until they expire
+	MaxUsedTokens    int // tokens of key ids remembered until they expire; above, those that expire first are no more accepted
 
 	SenderQueues   int // absent peers for which one sender may be the first to leave something
 	SenderMessages int // of one sender that wait for absent peers
@@ -107,7 +107,7 @@ func DefaultConfig() Config {
 		OutboundMessages: 256,
 		OutboundBytes:    1 << 20,
 		MaxPending:       2048,
-		MaxUsedTokens:    65_536,
+		MaxUsedTokens:    262_144, // 120 s of 2,000 sockets a second, and 60 s of 4,000
 
 		SenderQueues:   256,
 		SenderMessages: 512,

@@ -132,6 +132,13 @@ var causes = []cause{
 	{reason: "refusal opening", change: func(c *signaling.Config) { c.PendingPerAddress, c.LimitExempt = 1, nil }, make: times(2, open1("key=peerjs"))},
 	{reason: "refusal calls", change: func(c *signaling.Config) { c.CallBurst, c.LimitExempt = 1, nil }, make: times(2, call1)},
 	{reason: "refusal reserved", make: func(t *testing.T, n *pipeNet) { attackReserved(t, n) }},
+	{
+		reason: "refusal early", change: func(c *signaling.Config) { c.MaxUsedTokens = 1 },
+		make: func(t *testing.T, n *pipeNet) {
+			n.listen(t, keyID, "good.60.a", here, true)
+			n.listen(t, otherKeyID, "good.60.b", here, true)
+		},
+	},
 	{reason: "refusal grace", change: func(c *signaling.Config) { c.IDGrace = 5 * time.Second }, make: func(t *testing.T, n *pipeNet) { attackAbsent(t, n) }},
 
 	{reason: "end closed", make: func(t *testing.T, n *pipeNet) {

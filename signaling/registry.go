@@ -47,7 +47,7 @@ func newRegistry(cfg Config, keyed bool, tell func(event)) *registry {
 		sockets: make(map[*session]struct{}),
 		peers:   make(map[string]*session),
 		queues:  newQueueSet(queueLimits{messages: cfg.QueueMessages, bytes: cfg.QueueBytes, total: cfg.QueueTotalBytes, count: cfg.MaxQueues, sender: share{cfg.SenderQueues, cfg.SenderMessages, cfg.SenderBytes}}),
-		used:    usedTokens{limit: cfg.MaxUsedTokens, expiry: make(map[[32]byte]usedToken), byAddr: make(map[netip.Addr]int)},
+		used:    newUsedTokens(cfg.MaxUsedTokens),
 		places:  newPlaces(cfg),
 		issued:  newHolds(cfg.ReserveID, cfg.MaxHeld),
 		lost:    newHolds(cfg.IDGrace, cfg.MaxHeld),

@@ -50,12 +50,13 @@ const (
 	RefusedOpening  Refusal = "opening"  // too many sockets without an id of one address; answered with HTTP 429
 	RefusedCalls    Refusal = "calls"    // too many requests a second from one address; answered with HTTP 429
 	RefusedReserved Refusal = "reserved" // id given to another address a moment ago
+	RefusedEarly    Refusal = "early"    // token that expires too early, while more are used than can be remembered
 	RefusedGrace    Refusal = "grace"    // id whose holder was lost a moment ago with another token
 )
 
 var allRefusals = [...]Refusal{
 	RefusedParams, RefusedKey, RefusedToken, RefusedTaken, RefusedFull, RefusedPending, RefusedStopping,
-	RefusedOrigin, RefusedConnects, RefusedSockets, RefusedOpening, RefusedCalls, RefusedReserved, RefusedGrace,
+	RefusedOrigin, RefusedConnects, RefusedSockets, RefusedOpening, RefusedCalls, RefusedReserved, RefusedEarly, RefusedGrace,
 }
 
 // An End says why a registered peer lost its id.

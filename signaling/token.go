@@ -2,10 +2,8 @@ package signaling
 
 import (
 	"maps"
-	"net/netip"
+	"slices"
 	"time"
-
-	"github.com/liberdus/liberdus/internal/clientip"
 )
 
 // A Proof checks the token of an id that is a public key, that is, of 64
@@ -27,48 +25,60 @@ type proof struct {
 }
 
 // usedTokens remembers the tokens that were accepted until they expire by
-// themselves. It never forgets one early: when full it accepts no more. No
-// address may take more than a share, for anybody can make keys.
+// themselves. When it is full those that expire first are forgotten, and with
+// them every token that expires no later: none is ever accepted twice. Since no
+// token is valid for long, who makes one for each connect is not kept out by
+// others who make many, for anybody can make keys.
 type usedTokens struct {
-	limit  int
-	expiry map[[32]byte]usedToken
-	byAddr map[netip.Addr]int // an IPv6 /64 counts as one address
+	limit    int
+	tokens   map[[32]byte]struct{}
+	byExpiry map[int64][][32]byte // the same, by the second in which they expire
+	floor    int64                // tokens that expire in this second or before it are not accepted
 }
 
-type usedToken struct {
-	expiry time.Time
-	place  netip.Addr
+func newUsedTokens(limit int) usedTokens {
+	return usedTokens{limit: limit, tokens: make(map[[32]byte]struct{}), byExpiry: make(map[int64][][32]byte)}
 }
-
-// usedShare is the part of the used tokens that one address may take.
-const usedShare = 16
 
 // tokenGrace covers clocks read at slightly different moments.
 const tokenGrace = time.Second
 
 func (u *usedTokens) has(token [32]byte) bool {
-	_, ok := u.expiry[token]
+	_, ok := u.tokens[token]
 	return ok
 }
 
-func (u *usedTokens) add(token [32]byte, expiry time.Time, from netip.Addr) bool {
-	from = clientip.Place(from)
-	if len(u.expiry) >= u.limit || u.byAddr[from] >= max(1, u.limit/usedShare) {
+// add remembers a token. It is false if that cannot be told from one that was
+// used and forgotten.
+func (u *usedTokens) add(token [32]byte, expiry time.Time) bool {
+	second := expiry.Unix()
+	if second <= u.floor {
 		return false
 	}
-	u.expiry[token] = usedToken{expiry, from}
-	u.byAddr[from]++
+	if len(u.tokens) >= u.limit {
+		first := slices.Min(slices.Collect(maps.Keys(u.byExpiry)))
+		if second <= first {
+			return false
+		}
+		u.forget(first)
+		u.floor = first
+	}
+	u.tokens[token] = struct{}{}
+	u.byExpiry[second] = append(u.byExpiry[second], token)
 	return true
 }
 
 func (u *usedTokens) purge(now time.Time) {
-	maps.DeleteFunc(u.expiry, func(_ [32]byte, t usedToken) bool {
-		if !t.expiry.Add(tokenGrace).Before(now) {
-			return false
+	for second := range u.byExpiry {
+		if time.Unix(second+1, 0).Add(tokenGrace).Before(now) {
+			u.forget(second)
 		}
-		if u.byAddr[t.place]--; u.byAddr[t.place] == 0 {
-			delete(u.byAddr, t.place)
-		}
-		return true
-	})
+	}
+}
+
+func (u *usedTokens) forget(second int64) {
+	for _, token := range u.byExpiry[second] {
+		delete(u.tokens, token)
+	}
+	delete(u.byExpiry, second)
 }

@@ -20,6 +20,8 @@ import (
 
 const keyID = "3e6e93fa1e03e66dcfabafbeed27c5dfc2d6f11d68cfc3b5defc51b82df5a724"
 
+const otherKeyID = "3e6e0000000000000000000000000000000000000000000000000000000000ff"
+
 // proofs is a Proof that believes tokens of the form "good.<seconds>.<nonce>"
 // for the key id, valid for so many seconds from the test's start.
 type proofs struct {
@@ -138,16 +140,31 @@ func TestKeyIDsCountAgainstTheLimit(t *testing.T) {
 	}
 }
 
+// What does not fit is forgotten, but never accepted again; who makes a new
+// token for each connect is let in whatever others do.
 func TestUsedTokensAreBounded(t *testing.T) {
-	s := startSite(t, signaling.Hooks{Proof: newProofs().proof}, func(c *signaling.Config) { c.MaxUsedTokens = 32 }) // 2 an address
-	for i, want := range []string{openFrame, openFrame, full} {
-		if _, got := s.try(t, fmt.Sprintf("good.%d.x", 60+i)); got != want {
-			t.Errorf("token %d: %s, want %s", i, got, want)
+	s := startSite(t, signaling.Hooks{Proof: newProofs().proof}, func(c *signaling.Config) { c.MaxUsedTokens = 3 })
+	for _, step := range []struct{ token, want string }{
+		{"good.60.a", openFrame},
+		{"good.61.b", openFrame},
+		{"good.62.c", openFrame},
+		{"good.60.a", badToken},
+		{"good.63.d", openFrame}, // a is forgotten
+		{"good.60.a", badToken},
+		{"good.61.b", badToken},
+		{"good.64.e", openFrame},
+	} {
+		if _, got := s.try(t, step.token); got != step.want {
+			t.Errorf("%s: %s, want %s", step.token, got, step.want)
 		}
 	}
-	if _, got := s.try(t, "good.60.x"); got != badToken {
-		t.Errorf("the first token again: %s, want it to be remembered", got)
+	p := s.dial(t, url.Values{"key": {"peerjs"}, "id": {otherKeyID}, "token": {"good.60.never"}}.Encode())
+	p.expect(badToken) // it cannot be told from one that was used
+	if got := s.Stats().Refused[signaling.RefusedEarly]; got != 1 {
+		t.Errorf("refused as early = %d, want 1", got)
 	}
+	p = s.dial(t, url.Values{"key": {"peerjs"}, "id": {otherKeyID}, "token": {"good.65.f"}}.Encode())
+	p.expect(openFrame)
 }
 
 func TestPeer(t *testing.T) {
