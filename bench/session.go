@@ -200,7 +200,7 @@ func (s *sessionSide) ask(ctx context.Context, e *env, load *load) (figures, err
 		if err := load.do(ctx, "request", warm, nil); err != nil {
 			return nil, err
 		}
-		before, err := s.node.cpu()
+		before, busy, err := s.cpus(load)
 		if err != nil {
 			return nil, err
 		}
@@ -208,16 +208,27 @@ func (s *sessionSide) ask(ctx context.Context, e *env, load *load) (figures, err
 		if err := load.do(ctx, "request", args, &seconds); err != nil {
 			return nil, err
 		}
-		after, err := s.node.cpu()
+		after, busyAfter, err := s.cpus(load)
 		if err != nil {
 			return nil, err
 		}
 		f[cpuAt(n.inFlight)] = float64((after - before).Microseconds()) / float64(n.total)
+		f[loadAt(n.inFlight)] = float64((busyAfter - busy).Microseconds()) / float64(n.total)
 		f[rateAt(n.inFlight)] = float64(n.total) / seconds
 	}
 	return f, nil
 }
 
+// cpus are the processor times of the node and of its load so far.
+func (s *sessionSide) cpus(load *load) (node, client time.Duration, err error) {
+	if node, err = s.node.cpu(); err != nil {
+		return 0, 0, err
+	}
+	client, err = load.cpu()
+	return node, client, err
+}
+
+func loadAt(n int) string { return fmt.Sprintf("the load's CPU per request, %d in flight", n) }
 func cpuAt(n int) string  { return fmt.Sprintf("CPU per request, %d in flight", n) }
 func rateAt(n int) string { return fmt.Sprintf("requests a second, %d in flight", n) }
 
@@ -296,7 +307,7 @@ func sessionScenarios() []scenario {
 			cpu.goals = []goal{{against: "raw pion", ratio: 1.15}}
 			rate.goals = []goal{{against: "simple-peerjs", ratio: 5}, {against: "HTTP", ratio: 0.5}}
 		}
-		requests = append(requests, cpu, rate)
+		requests = append(requests, cpu, rate, metric{name: loadAt(n), unit: "µs"})
 	}
 	return []scenario{
 		{
