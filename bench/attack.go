@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"sync"
 	"time"
 )
@@ -121,6 +122,7 @@ func repeat(addr string, i int, id string, first, again []byte) {
 	for {
 		c, err := dialWS(addr, badSource(i), target(id, id), 16)
 		if err == nil {
+			holdLittle(c)
 			err = c.write(first)
 			for err == nil {
 				err = c.write(again)
@@ -128,5 +130,14 @@ func repeat(addr string, i int, id string, first, again []byte) {
 			c.abandon()
 		}
 		time.Sleep(time.Second)
+	}
+}
+
+// holdLittle keeps the system from holding megabytes that an attacker has not
+// got rid of. All TCP connections of a machine share one memory: there the
+// attacker would stall himself, and here the honest too.
+func holdLittle(c *wsClient) {
+	if tcp, ok := c.conn.(*net.TCPConn); ok {
+		_ = tcp.SetWriteBuffer(32 << 10)
 	}
 }

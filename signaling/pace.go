@@ -11,6 +11,8 @@ import (
 // Who says more than Config.MessageRate after a burst is read more slowly, so
 // that an honest peer with much to say loses nothing. Who goes on for more than
 // slowDown has what is too much dropped, and who does not stop then is closed.
+// What is dropped is read slowly too: to read it costs nearly as much as to pass
+// it on, and a thousand who say as much as they can would leave nothing to others.
 type pace struct {
 	said    meter
 	delayed meter
@@ -23,6 +25,10 @@ const (
 	abuseBurst     = 2000            // messages dropped until the socket is closed
 	abuseRate      = 100             // dropped messages a second that are forgiven
 
+	dropPause = 3 * time.Millisecond // after a dropped message; shorter than abuseRate forgives one
+
+	garbageTimes = 10 // messages is what is none: it is no honest peer's
+
 	nodeTimes = 10 // as much as others may a node say, which answers all of them
 
 	weightBytes   = 16 << 10 // a message counts once more for each of these
@@ -34,20 +40,23 @@ type verdictOnPace uint8
 
 const (
 	paceKept  verdictOnPace = iota // pass it on after the delay
-	paceDrop                       // drop it
+	paceDrop                       // drop it and read on after the delay
 	paceAbuse                      // drop it and close the socket
 )
 
-// judge charges a message of n bytes and says what to do with it.
-func (p *pace) judge(n int, now time.Duration, r rate) (v verdictOnPace, delay time.Duration) {
-	times := min(1+n/weightBytes, max(1, r.burst/4)) // so that a delay stays short
+// judge charges what counts as so many messages and says what to do with it.
+func (p *pace) judge(times int, now time.Duration, r rate) (v verdictOnPace, delay time.Duration) {
+	times = min(times, max(1, r.burst/4)) // so that a delay stays short
 	weight := time.Duration(times) * r.every
 	delay = max(0, p.said.wait(now, weight, r.capacity()))
 	if delay > 0 && p.delayed.wait(now, delay*slowDownRegain, slowDown*slowDownRegain) > 0 {
-		if !p.dropped.take(now, perSecond(abuseRate, abuseBurst)) {
+		abuse := perSecond(abuseRate, abuseBurst)
+		dropped := time.Duration(times) * abuse.every
+		if p.dropped.wait(now, dropped, abuse.capacity()) > 0 {
 			return paceAbuse, 0
 		}
-		return paceDrop, 0
+		p.dropped.charge(now, dropped)
+		return paceDrop, time.Duration(times) * dropPause
 	}
 	p.said.charge(now, weight)
 	if delay > 0 {
@@ -56,30 +65,36 @@ func (p *pace) judge(n int, now time.Duration, r rate) (v verdictOnPace, delay t
 	return paceKept, delay
 }
 
-// keepsPace charges a message and waits as long as the pace demands. It is
-// false if the message must be dropped.
-func (c *socket) keepsPace(typ string, n int) bool {
+// keepsPace charges a message of n bytes and waits as long as the pace demands.
+// It is false if the message must be dropped.
+func (c *socket) keepsPace(typ string, n int, garbage bool) bool {
 	if c.pace == nil || typ == TypeHeartbeat && n <= freeHeartbeat {
 		return true
 	}
 	r := c.srv.registry
-	times := 1
+	may := 1
 	if c.marked.Load() {
-		times = nodeTimes
+		may = nodeTimes
 	}
-	v, delay := c.pace.judge(n, c.srv.now(), perSecond(times*r.cfg.MessageRate, times*r.cfg.MessageBurst))
-	switch {
-	case delay > 0:
-		r.stats.paced.Add(1)
-		time.Sleep(delay) // at most a quarter of the burst's time
-	case v == paceDrop:
+	times := 1 + n/weightBytes
+	if garbage {
+		times *= garbageTimes
+	}
+	v, delay := c.pace.judge(times, c.srv.now(), perSecond(may*r.cfg.MessageRate, may*r.cfg.MessageBurst))
+	switch v {
+	case paceKept:
+		if delay > 0 {
+			r.stats.paced.Add(1)
+		}
+	case paceDrop:
 		r.stats.drop(DropRate, 1)
-	case v == paceAbuse:
+	case paceAbuse:
 		r.stats.drop(DropRate, 1)
 		if r.end(&c.session, EndAbuse) {
 			c.srv.log.Debug("peer says far too much", "peer", c.id, "remote", c.remote)
 		}
 		c.close(websocket.ClosePolicyViolation)
 	}
+	time.Sleep(delay) // for a quarter of the burst at most
 	return v == paceKept
 }

@@ -207,6 +207,23 @@ func (h *quietHijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	limitUnread(conn)
 	h.conn = newQuietConn(conn, h.buffers, h.limit)
 	return h.conn, rw, nil
+}
+
+// unreadBytes is what the system may keep of one socket that is not read; Linux
+// takes twice that, for what it needs beside. By itself it would keep megabytes,
+// and a thousand sockets that are read slowly, because they say too much, would
+// take all that it has for TCP: then every connection of the machine stalls.
+const unreadBytes = 32 << 10
+
+// limitUnread sees to unreadBytes. It does nothing to what is not TCP.
+func limitUnread(conn net.Conn) {
+	if secure, ok := conn.(interface{ NetConn() net.Conn }); ok { // TLS
+		conn = secure.NetConn()
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetReadBuffer(unreadBytes) // an error means that the connection has ended
+	}
 }

@@ -169,7 +169,7 @@ func (c *socket) handle(kind int, data []byte) {
 		data = bytes.ToValidUTF8(data, []byte("\uFFFD"))
 	}
 	in, err := parse(data)
-	if !c.keepsPace(in.typ, len(data)) {
+	if !c.keepsPace(in.typ, len(data), err != nil) {
 		return
 	}
 	if err != nil {
