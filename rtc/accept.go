@@ -104,40 +104,27 @@ func (p *Peer) serve(c *conn) {
 	p.log.Info("peer disconnected", "peer", clip(c.key.peer), "conn", clip(c.key.id), "cause", s.Err())
 }
 
-// renegotiate answers a further offer under the id of a connection, as
-// simple-peer sends it. One that cannot be answered changes nothing.
-func (c *conn) renegotiate(offer signal) error {
-	remote, err := inspect(offer.sdp)
-	switch {
-	case err != nil:
-	case remote.fingerprint != c.remote.fingerprint:
-		err = fmt.Errorf("%w: another DTLS fingerprint than before", errDescription)
-	case c.seen+remote.candidates > 2*maxCandidates: // it may bring some again
-		err = fmt.Errorf("%w: too many candidates", errDescription)
-	}
-	if err != nil {
-		c.log.Debug("renegotiation declined", "err", err)
-		return nil
-	}
-	c.offer = offer
-	return c.answerOffer(nil)
-}
-
-// answerOffer applies c.offer and sends the answer. It also serves the offers
-// with which simple-peer renegotiates; deadline is nil then.
-func (c *conn) answerOffer(deadline <-chan time.Time) error {
+// answerFirst answers the offer with which the connection began; deadline ends
+// the wait for our own candidates.
+func (c *conn) answerFirst(deadline <-chan time.Time) error {
 	remote, err := inspect(c.offer.sdp)
 	if err != nil {
 		return err
 	}
-	if c.pc == nil {
-		if err := c.open(); err != nil {
-			return err
-		}
-		c.pc.OnDataChannel(c.watch)
+	if err := answerable(c.offer.sdp); err != nil {
+		return err
 	}
+	if err := c.open(); err != nil {
+		return err
+	}
+	c.pc.OnDataChannel(c.watch)
 	c.remote = remote
-	if err := c.setRemote(webrtc.SDPTypeOffer, c.offer.sdp); err != nil {
+	return c.answerOffer(c.offer.sdp, remote.candidates, deadline)
+}
+
+// answerOffer applies a description with so many candidates and sends the answer.
+func (c *conn) answerOffer(sdp string, candidates int, deadline <-chan time.Time) error {
+	if err := c.setRemote(webrtc.SDPTypeOffer, sdp, candidates); err != nil {
 		return err
 	}
 	answer, err := c.pc.CreateAnswer(nil)

@@ -47,6 +47,7 @@ type conn struct {
 
 	group   netip.Prefix            // guarded by p.mu; the address it is counted under
 	settled bool                    // guarded by p.mu; the handshake of an accept is over
+	next    *signal                 // guarded by p.mu; the offer that takes its place once it is closed
 	count   atomic.Uint64           // datagrams, in and out
 	phase   atomic.Value            // Hop
 	channel atomic.Pointer[Session] // the session, once it is open
@@ -69,9 +70,9 @@ type conn struct {
 	inlined   string      // own description as it was sent
 	answered  bool        // a dial has its answer
 	own       string      // our DTLS fingerprint
-	remote    facts
-	caps      []string // of an answer
-	proven    string   // public key that the identity proved
+	remote    facts       // of the first description; fixed before there is a session
+	caps      []string    // of an answer
+	proven    string      // public key that the identity proved
 	skew      time.Duration
 	session   *Session   // nil until the channel is open
 	local     netip.Addr // of a dial that is open: from where
@@ -139,8 +140,7 @@ func (c *conn) run() {
 // connection's context has ended, and nobody attends to it any more.
 func (c *conn) end() {
 	defer c.p.wg.Done()
-	defer close(c.done)
-	defer c.p.forget(c)
+	defer c.makeWay()
 	if c.session != nil {
 		c.p.counts.sessions.Add(-1)
 	}
@@ -150,6 +150,15 @@ func (c *conn) end() {
 	}
 	if c.session != nil {
 		c.session.dropDeadline()
+	}
+}
+
+// makeWay gives up the connection's place, and lets its successor begin.
+func (c *conn) makeWay() {
+	next := c.p.forget(c)
+	close(c.done)
+	if next != nil {
+		c.p.accept(c.key, *next)
 	}
 }
 
@@ -197,7 +206,7 @@ func hand[T any](c *conn, to chan<- T, v T) {
 func (c *conn) negotiate() error {
 	timeout := time.NewTimer(c.p.cfg.HandshakeTimeout)
 	defer timeout.Stop()
-	start := c.answerOffer
+	start := c.answerFirst
 	if c.dials {
 		start = c.sendOffer
 	}
@@ -253,7 +262,7 @@ func (c *conn) handle(in inbound) error {
 	case in.signal.kind == kindAnswer && c.dials && !c.answered:
 		return c.applyAnswer(in.signal)
 	case in.signal.kind == kindOffer && !c.dials && c.pc.SignalingState() == webrtc.SignalingStateStable:
-		return c.renegotiate(in.signal)
+		c.renegotiate(in.signal)
 	}
 	return nil // a second answer, or an offer in the wrong state
 }
@@ -325,8 +334,8 @@ func (c *conn) remoteCandidate(cand candidate) error {
 }
 
 // setRemote applies a description and the candidates that waited for it.
-func (c *conn) setRemote(kind webrtc.SDPType, sdp string) error {
-	if c.seen += c.remote.candidates; c.seen > 2*maxCandidates { // renegotiation may bring some again
+func (c *conn) setRemote(kind webrtc.SDPType, sdp string, candidates int) error {
+	if c.seen += candidates; c.seen > 2*maxCandidates { // renegotiation may bring some again
 		return fmt.Errorf("%w: too many candidates", errDescription)
 	}
 	if err := c.pc.SetRemoteDescription(webrtc.SessionDescription{Type: kind, SDP: sdp}); err != nil {

@@ -135,7 +135,7 @@ func (c *conn) applyAnswer(s signal) error {
 	}
 	c.remote, c.caps, c.answered = remote, s.caps, true
 	c.reach(HopSignalling, HopICE)
-	return c.setRemote(webrtc.SDPTypeAnswer, s.sdp)
+	return c.setRemote(webrtc.SDPTypeAnswer, s.sdp, remote.candidates)
 }
 
 // checkIdentity holds the identity of an answer against this connection.

@@ -143,7 +143,7 @@ func (p *Peer) handle(server string, m signaling.Message) {
 	case p.closed:
 		p.mu.Unlock()
 		return
-	case c == nil && s.kind == kindCandidate:
+	case s.kind == kindCandidate && (c == nil || c.next != nil):
 		if p.cfg.Serve != nil {
 			p.early.put(key, s.candidate, time.Now())
 		}
@@ -158,17 +158,21 @@ func (p *Peer) handle(server string, m signaling.Message) {
 		p.log.Debug("offer declined", "peer", clip(m.Src), "err", "too many offers")
 		return
 	}
-	p.mu.Unlock()
-
-	if s.kind == kindOffer && (c == nil || s.dialect == DialectPeerJS) {
-		if c != nil { // PeerJS never renegotiates: the connection starts anew
-			p.forget(c)
-			c.cancel(ErrClosed)
-		}
-		p.accept(key, s)
-		return
+	replaces := c != nil && s.kind == kindOffer && s.dialect == DialectPeerJS && !c.dials
+	if replaces {
+		// PeerJS never renegotiates: the connection starts anew. It counts until
+		// it is closed, so its successor waits for that.
+		c.next = &s
 	}
-	c.deliver(inbound{signal: s})
+	p.mu.Unlock()
+	switch {
+	case replaces:
+		c.cancel(ErrClosed)
+	case c == nil:
+		p.accept(key, s)
+	default:
+		c.deliver(inbound{signal: s})
+	}
 }
 
 // add registers c unless a limit is reached.
@@ -197,18 +201,19 @@ func (p *Peer) add(c *conn) error {
 	return nil
 }
 
-// forget removes c, and not a connection that has taken its key since.
-func (p *Peer) forget(c *conn) {
+// forget removes c, which is closed, and returns the offer that is to take its place.
+func (p *Peer) forget(c *conn) (next *signal) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.uncount(c)
 	if p.conns[c.key] != c {
-		return
+		return nil
 	}
 	delete(p.conns, c.key)
 	if p.perPeer[c.key.peer]--; p.perPeer[c.key.peer] == 0 {
 		delete(p.perPeer, c.key.peer)
 	}
+	return c.next
 }
 
 // send writes a signal for the connection of key over the signalling

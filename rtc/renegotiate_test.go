@@ -1,8 +1,10 @@
 package rtc_test
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/liberdus/liberdus/rtc"
@@ -21,13 +23,34 @@ func TestRenegotiationThatIsDeclined(t *testing.T) {
 		"many candidates": func(sdp string) string {
 			return sdp + strings.Repeat("a=candidate:1 1 udp 1 127.0.0.1 9 typ host\r\n", 41)
 		},
+		"no user fragment": func(sdp string) string { return strings.Replace(sdp, "a=ice-ufrag:", "a=ice-ufragx:", 1) },
+		"no password":      func(sdp string) string { return strings.Replace(sdp, "a=ice-pwd:", "a=ice-pwdx:", 1) },
+		"two passwords":    func(sdp string) string { return strings.Replace(sdp, "m=", "a=ice-pwd:another\r\nm=", 1) },
+		"no mid":           func(sdp string) string { return strings.Replace(sdp, "a=mid:", "a=midx:", 1) },
+		"a broken origin":  func(sdp string) string { return strings.Replace(sdp, "o=-", "o=", 1) },
+		"a broken candidate": func(sdp string) string {
+			return sdp + "a=candidate:nothing of the kind\r\n"
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHub()
-			n, _ := startEcho(t, h, nil)
+			n, _ := startEcho(t, h, func(c *rtc.Config) {
+				c.Serve = func(ctx context.Context, s *rtc.Session) {
+					for s.RemoteFingerprint() != "" { // which nobody changes meanwhile
+						msg, err := s.Recv()
+						if err != nil || s.Send(ctx, msg) != nil {
+							return
+						}
+					}
+				}
+			})
 			c := start(t, h, "client", nil)
 			var first signaling.Message
+			var answers atomic.Int64
 			h.tamper = func(m *signaling.Message) bool {
+				if m.Type == signaling.TypeAnswer {
+					answers.Add(1)
+				}
 				if m.Type == signaling.TypeOffer && first.Type == "" {
 					first = *m
 				}
@@ -54,10 +77,63 @@ func TestRenegotiationThatIsDeclined(t *testing.T) {
 				t.Errorf("echo = %q", got)
 			}
 			rtc.Handle(n.Peer, first) // one that can be answered still is
+			eventually(t, "a second answer", func() bool { return answers.Load() == 2 })
 			if got := roundTrip(t, s, "and again"); got != "and again" {
 				t.Errorf("echo = %q", got)
 			}
 		})
+	}
+}
+
+// A session survives an offer whose answer cannot be sent.
+func TestRenegotiationWithoutSignalling(t *testing.T) {
+	h := newHub()
+	n, _ := startEcho(t, h, nil)
+	c := start(t, h, "client", nil)
+	var first signaling.Message
+	h.tamper = func(m *signaling.Message) bool {
+		if m.Type == signaling.TypeOffer {
+			first = *m
+		}
+		return true
+	}
+	s, err := c.Dial(t.Context(), target(n))
+	if err != nil {
+		t.Fatal(err)
+	}
+	roundTrip(t, s, "hello")
+	n.wire.end()
+	for range 2 {
+		rtc.Handle(n.Peer, first)
+		if got := roundTrip(t, s, "still here"); got != "still here" {
+			t.Errorf("echo = %q", got)
+		}
+	}
+}
+
+// Connections that were replaced count until they are closed.
+func TestReplacedConnectionsCount(t *testing.T) {
+	h := newHub()
+	n, _ := startEcho(t, h, func(c *rtc.Config) { c.MaxSessionsPerPeer = 1 })
+	w := h.join("stranger")
+	payload, err := json.Marshal(map[string]any{
+		"sdp": map[string]string{"type": "offer", "sdp": offerSDP}, "type": "data", "connectionId": "dc_1", "serialization": "json",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 6 {
+		rtc.Handle(n.Peer, signaling.Message{Type: signaling.TypeOffer, Src: "stranger", Payload: payload})
+		if m := <-w.in; m.Type != signaling.TypeAnswer {
+			t.Fatalf("%s came, want an answer", m.Type)
+		}
+		// One may be counted a moment longer than it holds its place.
+		if got := n.Stats().PeerConnections; got > 2 {
+			t.Fatalf("%d connections of one peer, the limit is 1", got)
+		}
+	}
+	if got := n.Stats().Declined[rtc.DeclinePeer]; got != 0 {
+		t.Errorf("%d replacements were declined", got)
 	}
 }
 
