@@ -243,9 +243,9 @@ func (w *worker) garbage(sdp string) {
 			continue
 		}
 		for i := range 20 {
-			b := make([]byte, 1+w.rng.IntN(200))
+			b := make([]byte, 1+rand.IntN(200))
 			for j := range b {
-				b[j] = byte(w.rng.Uint32())
+				b[j] = byte(rand.Uint32()) // not the worker's, which may have gone on
 			}
 			b[0] = [...]byte{0, 1, 22, 23, 64, 200}[i%6] // as STUN, DTLS, a TURN channel, RTP
 			_, _ = conn.Write(b)
