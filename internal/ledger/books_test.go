@@ -41,7 +41,7 @@ func (w *town) deed(t *rapid.T) signing.Object {
 	place := places.Draw(t, "place")
 	var tx signing.Object
 	switch rapid.SampledFrom([]string{
-		"register", "create", "create", "transfer", "message", "message", "message", "toll", "read", "require", "reclaim", "deposit", "withdraw",
+		"register", "create", "create", "transfer", "message", "message", "message", "toll", "read", "require", "reclaim", "deposit", "deposit", "withdraw",
 	}).Draw(t, "deed") {
 	case "register":
 		tx = registerTx(k, "name"+strconv.Itoa(j))
@@ -62,10 +62,25 @@ func (w *town) deed(t *rapid.T) signing.Object {
 	case "deposit":
 		tx = depositTx(k, place, amount)
 	case "withdraw":
+		if p, ok := w.account(t, k.Address())["operatorAccountInfo"].(signing.Object); ok && p["nominee"] != "" {
+			place = p["nominee"].(string)
+		}
 		tx = withdrawTx(k, place)
 	}
 	w.n++
 	return sign(k, with(tx, signing.Object{"timestamp": float64(w.clock.UnixMilli()), "n": w.n}))
+}
+
+func (w *town) account(t *rapid.T, id string) signing.Object {
+	text, err := w.l.Account(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := signing.ParseObject(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
 }
 
 // everything is all that the ledger holds.
@@ -108,7 +123,7 @@ func TestBooks(t *testing.T) {
 		}
 		defer func() { w.l.Close() }()
 		for i, k := range w.keys { // so that most have something to do with each other
-			for _, tx := range []signing.Object{registerTx(k, "user"+strconv.Itoa(i)), createTx(k, lib(1000))} {
+			for _, tx := range []signing.Object{registerTx(k, "user"+strconv.Itoa(i)), createTx(k, lib(3000))} {
 				if r, err := w.l.Put(t.Context(), sign(k, tx)); err != nil || !r.Success {
 					t.Fatal(r, err)
 				}
