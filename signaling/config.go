@@ -36,6 +36,8 @@ type Config struct {
 	MaxQueues        int // absent peers for which messages wait
 	OutboundMessages int // messages waiting to be written to one socket
 	OutboundBytes    int // bytes waiting to be written to one socket
+	OutboundTotal    int // bytes waiting to be written to all sockets; above, those that wait for most of it are ended
+	InboundTotal     int // bytes of messages being read from all sockets; the same
 	MaxPending       int // sockets that hold no id: in the handshake, refused or closing
 	MaxUsedTokens    int // tokens of key ids remembered until they expire; above, those that expire first are no more accepted
 
@@ -106,6 +108,8 @@ func DefaultConfig() Config {
 		MaxQueues:        10_000,
 		OutboundMessages: 256,
 		OutboundBytes:    1 << 20,
+		OutboundTotal:    64 << 20,
+		InboundTotal:     64 << 20,
 		MaxPending:       2048,
 		MaxUsedTokens:    262_144, // 120 s of 2,000 sockets a second, and 60 s of 4,000
 
@@ -162,7 +166,7 @@ func (c Config) Validate() error {
 	}
 	for name, n := range map[string]int{
 		"queue messages": c.QueueMessages, "queue bytes": c.QueueBytes, "queue total bytes": c.QueueTotalBytes, "max queues": c.MaxQueues,
-		"max pending": c.MaxPending, "max used tokens": c.MaxUsedTokens,
+		"outbound total": c.OutboundTotal, "inbound total": c.InboundTotal, "max pending": c.MaxPending, "max used tokens": c.MaxUsedTokens,
 		"sender queues": c.SenderQueues, "sender messages": c.SenderMessages, "sender bytes": c.SenderBytes,
 		"message rate": c.MessageRate, "message burst": c.MessageBurst, "connect rate": c.ConnectRate, "connect burst": c.ConnectBurst,
 		"call rate": c.CallRate, "call burst": c.CallBurst, "sockets per address": c.SocketsPerAddress,

@@ -24,7 +24,8 @@ type frame struct {
 // A writer exists only while there is something to write: the put that finds
 // none says so, and next, finding nothing, dismisses it.
 type outbox struct {
-	maxFrames, maxBytes int // fixed
+	maxFrames, maxBytes int     // fixed
+	total               *budget // that bytes count against; fixed
 
 	mu      sync.Mutex // held for moments; nothing else is locked while it is
 	frames  []frame
@@ -51,6 +52,7 @@ const (
 	putFull        // no room, and the sender has its part in that: see awaitRoom
 	putCrowded     // no room, because of others
 	putDead        // closing or closed
+	putOver        // all outboxes hold too much, and this one holds much: it must end
 )
 
 const (
@@ -95,6 +97,8 @@ func (o *outbox) add(f frame) (outcome put, start bool) {
 		if !o.fits(f, o.maxFrames/4) {
 			return putFull, false
 		}
+	case o.total.over(o.bytes):
+		return putOver, false
 	default:
 		if outcome := o.judge(f); outcome != putDone {
 			return outcome, false
@@ -125,6 +129,7 @@ func (o *outbox) append(f frame) (start bool) {
 	}
 	o.frames = append(o.frames, f)
 	o.bytes += len(f.data)
+	o.total.used.Add(int64(len(f.data)))
 	return o.rouse()
 }
 
@@ -259,6 +264,7 @@ func (o *outbox) kill() []frame {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	left := o.frames[o.head:]
+	o.total.used.Add(int64(-o.bytes))
 	o.frames, o.head, o.bytes, o.dead = nil, 0, 0, true
 	o.reopen()
 	return left
@@ -292,6 +298,7 @@ func (o *outbox) shift() item {
 	o.frames[o.head] = frame{}
 	o.head++
 	o.bytes -= len(f.data)
+	o.total.used.Add(int64(-len(f.data)))
 	if o.owed--; o.owed <= 0 {
 		o.reopen()
 	}

@@ -159,6 +159,7 @@ var causes = []cause{
 	{reason: "end protocol", make: raw("\x81\x02{}")},
 	{reason: "end slow_sender", make: neverEnding},
 	{reason: "end abuse", make: func(t *testing.T, n *pipeNet) { <-n.listen(t, "loud", "t", there, true).say(1_000_000, `x`) }},
+	{reason: "end crowded", change: tightOut, make: unreadAll},
 	{reason: "end stopped", make: func(t *testing.T, n *pipeNet) {
 		n.listen(t, "a", "t", here, true)
 		n.stop()

@@ -80,8 +80,14 @@ func (r *registry) give(d *session, f frame) put {
 		return putDead
 	}
 	outcome := d.push(f)
-	if outcome == putDead {
+	switch outcome {
+	case putDead:
 		r.detach(d, EndLost) // its connection has just ended
+	case putOver:
+		r.detach(d, EndCrowded)
+		r.stats.drop(DropSlowReader, len(d.out.kill()))
+		d.wire.abort()
+		return putDead
 	}
 	return outcome
 }

@@ -1,7 +1,6 @@
 package signaling
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -52,7 +51,7 @@ type Server struct {
 
 	sockets sync.WaitGroup // goroutines of sockets
 	writers writers
-	buffers sync.Pool // of *bytes.Buffer, for messages being read
+	buffers sync.Pool // of *spender, for messages being read
 	inbufs  sync.Pool // of *inbuf, for what arrives
 }
 
@@ -76,7 +75,7 @@ func NewServer(cfg Config, hooks Hooks, log *slog.Logger) (*Server, error) {
 	s := &Server{cfg: cfg, base: normalizePath(cfg.Path), hooks: hooks, log: log.With("part", "signaling"), start: time.Now()}
 	s.writers.group = &s.sockets
 	s.registry = newRegistry(cfg, hooks.Proof != nil, s.tell)
-	s.buffers.New = func() any { return new(bytes.Buffer) }
+	s.buffers.New = func() any { return new(spender) }
 	s.inbufs.New = func() any { return new(inbuf) }
 	s.upgrader = websocket.Upgrader{
 		ReadBufferSize:  readBuffer,

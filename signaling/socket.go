@@ -44,7 +44,7 @@ func (s *Server) newSocket(conn *websocket.Conn, quiet *quietConn, r *http.Reque
 	c := &socket{
 		session: session{
 			id: strings.Clone(cred.id), token: sha256.Sum256([]byte(cred.token)), addr: addr, remote: remoteName(r, addr),
-			out: outbox{maxFrames: s.cfg.OutboundMessages, maxBytes: s.cfg.OutboundBytes},
+			out: outbox{maxFrames: s.cfg.OutboundMessages, maxBytes: s.cfg.OutboundBytes, total: &s.registry.outbound},
 		},
 		srv: s, conn: conn, quiet: quiet,
 	}
@@ -140,16 +140,20 @@ func (c *socket) readMessage() error {
 	if err != nil {
 		return err
 	}
-	buf := c.srv.buffers.Get().(*bytes.Buffer)
-	buf.Reset()
+	in := c.srv.buffers.Get().(*spender)
 	c.began.Store(int64(max(1, c.srv.now()))) // 0 is for none
-	_, err = buf.ReadFrom(r)
+	err = in.take(r, &c.srv.registry.inbound)
 	c.began.Store(0)
 	if err == nil {
-		c.handle(kind, buf.Bytes())
+		c.handle(kind, in.buf.Bytes())
 	}
-	if buf.Cap() <= maxKeptBuffer {
-		c.srv.buffers.Put(buf)
+	in.give()
+	if in.buf.Cap() <= maxKeptBuffer {
+		c.srv.buffers.Put(in)
+	}
+	if errors.Is(err, errOverBudget) {
+		c.srv.registry.end(&c.session, EndCrowded)
+		c.close(websocket.ClosePolicyViolation)
 	}
 	return err
 }
@@ -193,6 +197,9 @@ func endOf(err error) (why End, polite bool) {
 	}
 	if _, ok := errors.AsType[net.Error](err); ok || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
 		return EndLost, false
+	}
+	if errors.Is(err, errOverBudget) {
+		return EndCrowded, true
 	}
 	if errors.Is(err, websocket.ErrReadLimit) {
 		return EndTooLarge, true

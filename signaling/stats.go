@@ -76,6 +76,7 @@ const (
 	EndProtocol    End = "protocol"     // a broken WebSocket frame; close code 1002
 	EndSlowSender  End = "slow_sender"  // a message took too long to arrive; close code 1008
 	EndAbuse       End = "abuse"        // went on saying far too much; close code 1008
+	EndCrowded     End = "crowded"      // held much while all sockets held too much; close code 1008 to senders
 	EndStopped     End = "stopped"      // the server stopped; close code 1001
 )
 
@@ -86,7 +87,7 @@ func (e End) keepsID() bool {
 
 var allEnds = [...]End{
 	EndClosed, EndLost, EndLeft, EndReplaced, EndSilent, EndSlowReader, EndWriteFailed,
-	EndTooLarge, EndNotUTF8, EndProtocol, EndSlowSender, EndAbuse, EndStopped,
+	EndTooLarge, EndNotUTF8, EndProtocol, EndSlowSender, EndAbuse, EndCrowded, EndStopped,
 }
 
 // Stats are the counts of a [Server] at one moment. The maps have every name
