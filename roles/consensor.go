@@ -222,14 +222,16 @@ func (n *Consensor) unreachable() error {
 }
 
 // serveSession answers one client until it goes, or until the node stops: then
-// what is in hand is answered first.
+// what is in hand is answered first. What a client has sent before it went is
+// done, whether or not there is somebody to answer.
 func (n *Consensor) serveSession(ctx context.Context, s *rtc.Session) {
 	cfg := rpc.DefaultServerConfig(n.PeerID())
 	cfg.InFlight, cfg.Limits, cfg.Exempt = n.cfg.RequestsInFlight, n.limits, s.Exempt()
+	cfg.Work = s.Work()
 	cfg.TooLarge = func(err error) bool { return errors.Is(err, rtc.ErrTooLarge) }
 	cfg.Malformed = func(err error) bool { return errors.Is(err, rtc.ErrMalformed) }
 	err := rpc.Serve(ctx, s, cfg, n.handler(s), n.log)
-	if errors.Is(err, rtc.ErrStopped) {
+	if s.Err() == nil && (errors.Is(err, rtc.ErrStopped) || errors.Is(err, rtc.ErrClosed)) {
 		flush, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
 		if err := s.Flush(flush); err != nil {

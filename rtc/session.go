@@ -53,9 +53,10 @@ type Session struct {
 	sent  uint64        // messages sent in pieces; guarded by large
 
 	// Owned by Recv.
-	buf []byte
-	in  *incoming
-	due time.Time // when an incomplete message is given up; zero if there is none
+	said bool // the peer has no more to say
+	buf  []byte
+	in   *incoming
+	due  time.Time // when an incomplete message is given up; zero if there is none
 }
 
 func newSession(c *conn, raw datachannel.ReadWriteCloser) (*Session, error) {
@@ -130,6 +131,10 @@ func (s *Session) Context() context.Context { return s.c.ctx }
 // either end asked for is [ErrClosed].
 func (s *Session) Err() error { return context.Cause(s.c.ctx) }
 
+// Work ends when the Peer is closed, and not with the session. It is for what
+// is to be finished although whoever asked for it has gone.
+func (s *Session) Work() context.Context { return s.c.p.ctx }
+
 // Close ends the session at once and waits until nothing of it is left.
 // Messages that the peer has not read are lost: see [Session.Flush].
 func (s *Session) Close() {
@@ -141,9 +146,14 @@ func (s *Session) Close() {
 // Recv returns the next message; the caller owns it. One over the configured
 // maximum is dropped and reported as [ErrTooLarge], one that cannot be read, or
 // does not become complete, as [ErrMalformed]; after both Recv may be called
-// again. Any other error means that the session has ended.
+// again. Any other error means that nothing more comes: what has been read can
+// still be answered while [Session.Err] is nil. Whoever accepted a session ends
+// it by returning from Serve.
 func (s *Session) Recv() ([]byte, error) {
 	for {
+		if s.said {
+			return nil, ErrClosed
+		}
 		frame, text, err := s.read()
 		if err != nil {
 			return nil, err
@@ -160,7 +170,10 @@ func (s *Session) Recv() ([]byte, error) {
 		msg, err := s.in.take(frame, text, time.Now())
 		s.release()
 		if errors.Is(err, errPeerCloses) {
-			s.c.cancel(ErrClosed)
+			s.said = true
+			if s.c.dials { // what it would still answer is on its way no more
+				s.c.cancel(ErrClosed)
+			}
 			return nil, ErrClosed
 		}
 		if msg != nil || err != nil {

@@ -32,6 +32,9 @@ type ServerConfig struct {
 	// Timeout is the deadline of a request that sets none; a longer one is cut.
 	// It counts from the arrival of the request.
 	Timeout time.Duration
+	// Work is the context of the requests, if it is to outlast that of the
+	// stream: what was read from a peer that has gone since is done all the same.
+	Work context.Context
 	// Limits are what this stream may ask, beside the others that share them;
 	// nil limits nothing. Exempt spares it the paces, its own and that of all.
 	Limits *Limits
@@ -50,10 +53,13 @@ func DefaultServerConfig(sender string) ServerConfig {
 }
 
 // Serve answers the requests of s until the stream ends, or it has to wait and
-// ctx ends; then it waits for the requests in hand, whose context is ctx. It
-// returns the stream's error.
+// their context ends; then it waits for the requests in hand. Their context is
+// cfg.Work, or ctx, with which the replies end. It returns the stream's error.
 func Serve(ctx context.Context, s Stream, cfg ServerConfig, h Handler, log *slog.Logger) error {
 	cfg.InFlight = max(1, cfg.InFlight)
+	if cfg.Work == nil {
+		cfg.Work = ctx
+	}
 	v := &server{
 		ctx: ctx, stream: s, cfg: cfg, handle: h, log: log,
 		meter: newMeter(cfg.Limits, cfg.Exempt),
@@ -95,12 +101,12 @@ func (v *server) read() error {
 		if err != nil && !is(err, v.cfg.TooLarge) && !is(err, v.cfg.Malformed) {
 			return err
 		}
-		j := v.job(v.ctx, msg, err)
+		j := v.job(v.cfg.Work, msg, err)
 		select {
 		case v.slots <- struct{}{}:
-		case <-v.ctx.Done():
+		case <-v.cfg.Work.Done():
 			v.meter.release(j.weight)
-			return context.Cause(v.ctx)
+			return context.Cause(v.cfg.Work)
 		}
 		v.workers.add(j)
 	}

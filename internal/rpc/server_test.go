@@ -250,3 +250,36 @@ type reliable struct{ *stream }
 func (s reliable) Send(_ context.Context, msg []byte) error {
 	return s.stream.Send(context.Background(), msg)
 }
+
+// What was read before the peer went is done, also what waits for its turn.
+func TestWorkOutlivesTheStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		node, client := pipe(8)
+		ctx, cancel := context.WithCancel(t.Context())
+		cfg := config()
+		cfg.InFlight, cfg.Work = 2, t.Context()
+		var done atomic.Int32
+		ended := make(chan error, 1)
+		go func() {
+			ended <- rpc.Serve(ctx, node, cfg, func(ctx context.Context, r rpc.Request) rpc.Response {
+				defer done.Add(1)
+				if resp := work(ctx, r); resp.Status != 200 {
+					t.Errorf("%s = %+v, want 200", r.URL, resp)
+				}
+				return rpc.JSON(nil)
+			}, discard())
+		}()
+		for _, msg := range []string{`{"id":1,"url":"a","body":1000}`, `{"url":"b","body":1000}`, `{"url":"c","body":1000}`, `{"id":2,"url":"d","body":1000}`} {
+			client.send(t, msg)
+		}
+		synctest.Wait() // two are in hand, one waits for a slot, one has arrived
+		client.close()
+		cancel()
+		if err := <-ended; !errors.Is(err, errGone) {
+			t.Errorf("Serve = %v, want %v", err, errGone)
+		}
+		if n := done.Load(); n != 4 {
+			t.Errorf("%d requests were done, want 4", n)
+		}
+	})
+}
