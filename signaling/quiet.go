@@ -216,7 +216,7 @@ func (h *quietHijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // takes twice that, for what it needs beside. By itself it would keep megabytes,
 // and a thousand sockets that are read slowly, because they say too much, would
 // take all that it has for TCP: then every connection of the machine stalls.
-const unreadBytes = 32 << 10
+const unreadBytes = 128 << 10
 
 // limitUnread sees to unreadBytes. It does nothing to what is not TCP.
 func limitUnread(conn net.Conn) {
