@@ -17,6 +17,7 @@ type pace struct {
 	said    meter
 	delayed meter
 	dropped meter
+	beats   meter
 }
 
 const (
@@ -30,6 +31,10 @@ const (
 	garbageTimes = 10 // messages is what is none: it is no honest peer's
 
 	nodeTimes = 10 // as much as others may a node say, which answers all of them
+
+	beatRate  = 5000                   // signs of life a second; simple-peerjs gives under 1,000
+	beatBurst = 5 * beatRate           // of them at once
+	beatRest  = 100 * time.Millisecond // the reader rests that much longer, so that it need not rest after each
 
 	weightBytes   = 16 << 10 // a message counts once more for each of these
 	freeHeartbeat = 512      // bytes of a HEARTBEAT that does not count at all
@@ -65,10 +70,32 @@ func (p *pace) judge(times int, now time.Duration, r rate) (v verdictOnPace, del
 	return paceKept, delay
 }
 
+// beat notes a sign of life: a HEARTBEAT, a ping or a pong. Nobody is dropped
+// or closed for too many, but who gives far more than any client is read more
+// slowly.
+func (c *socket) beat() {
+	now := c.srv.now()
+	c.touch(now)
+	if c.pace == nil {
+		return
+	}
+	r := perSecond(beatRate, beatBurst)
+	wait := c.pace.beats.wait(now, r.every, r.capacity())
+	c.pace.beats.charge(now, r.every)
+	if wait > 0 {
+		c.srv.registry.stats.paced.Add(1)
+		time.Sleep(wait + beatRest)
+	}
+}
+
 // keepsPace charges a message of n bytes and waits as long as the pace demands.
 // It is false if the message must be dropped.
 func (c *socket) keepsPace(typ string, n int, garbage bool) bool {
-	if c.pace == nil || typ == TypeHeartbeat && n <= freeHeartbeat {
+	if c.pace == nil {
+		return true
+	}
+	if typ == TypeHeartbeat && n <= freeHeartbeat {
+		c.beat()
 		return true
 	}
 	r := c.srv.registry

@@ -50,6 +50,8 @@ func TestMessagePace(t *testing.T) {
 		{"as much as is only delayed", 450, `{"type":"OFFER","dst":"b","payload":1}`, 5 * time.Second, 450},
 		{"more", 1000, `{"type":"OFFER","dst":"b","payload":1}`, 7100 * time.Millisecond, 550}, // 475, and what is forgiven while the others are dropped
 		{"heartbeats", 20_000, `{"type":"HEARTBEAT"}`, 0, 0},
+		{"far too many heartbeats", 49_500, `{"type":"HEARTBEAT"}`, 5 * time.Second, 0},
+		{"far too many of another form", 49_500, `{"type":"HEARTBEAT","dst":"b"}`, 5 * time.Second, 0},
 		{"heartbeats of another form", 5000, `{"type":"HEARTBEAT","dst":"b"}`, 0, 0},
 		{"large messages", 60, `{"type":"OFFER","dst":"b","payload":"` + strings.Repeat("x", 64<<10) + `"}`, 2 * time.Second, 60}, // 300 times the weight
 		{"garbage", 30, `garbage`, 1850 * time.Millisecond, 0},                                                                    // ten times the weight, and the delay too
@@ -244,4 +246,24 @@ func TestSenderShares(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Pings are answered, but not as fast as they can be sent. Nobody is closed.
+func TestPaceOfPings(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, n *pipeNet) {
+		a := n.listen(t, "a", "t", here, true)
+		began := time.Now()
+		for range 40_000 {
+			if err := a.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(time.Minute)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if took := time.Since(began); took < 2900*time.Millisecond || took > 3200*time.Millisecond {
+			t.Errorf("40,000 pings took %v, want 3 s", took)
+		}
+		a.send(`{"type":"OFFER","dst":"a","payload":1}`)
+		if got := count(a.heard(), `"src":"a"`); got != 1 {
+			t.Error("an offer after them does not arrive")
+		}
+	})
 }

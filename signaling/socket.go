@@ -54,11 +54,11 @@ func (s *Server) newSocket(conn *websocket.Conn, quiet *quietConn, r *http.Reque
 	c.wire = c
 	conn.SetReadLimit(int64(s.cfg.MaxMessage))
 	conn.SetPongHandler(func(string) error {
-		c.touch(s.now())
+		c.beat()
 		return nil
 	})
 	conn.SetPingHandler(func(payload string) error {
-		c.touch(s.now())
+		c.beat()
 		c.pong(payload)
 		return nil
 	})
@@ -123,7 +123,7 @@ func (c *socket) judge(cred credentials) Refusal {
 // whether a close frame of ours is under way that the peer should get to read.
 func (c *socket) read() (why End, polite bool) {
 	for {
-		err := c.quiet.await(c.alive)
+		err := c.quiet.await(c.beat)
 		if err == nil {
 			err = c.readMessage()
 		}
@@ -132,8 +132,6 @@ func (c *socket) read() (why End, polite bool) {
 		}
 	}
 }
-
-func (c *socket) alive() { c.touch(c.srv.now()) }
 
 func (c *socket) readMessage() error {
 	kind, r, err := c.conn.NextReader()
@@ -161,7 +159,7 @@ func (c *socket) readMessage() error {
 // handle takes one message. It keeps nothing of data.
 func (c *socket) handle(kind int, data []byte) {
 	if bytes.Equal(data, heartbeat) { // hundreds a second from a simple-peerjs client
-		c.touch(c.srv.now())
+		c.beat()
 		return
 	}
 	if !utf8.Valid(data) {
