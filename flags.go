@@ -121,7 +121,7 @@ func load(c *cli.Context) (config.File, *slog.Logger, error) {
 			level = "warn"
 		}
 	}
-	log, err := telemetry.NewLogger(os.Stderr, level)
+	log, err := telemetry.NewLogger(c.App.ErrWriter, level)
 	if err != nil {
 		return config.File{}, nil, &roles.UsageError{Err: err}
 	}

@@ -10,10 +10,12 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 	"unicode"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/liberdus/liberdus/internal/telemetry"
 	"github.com/liberdus/liberdus/roles"
 )
 
@@ -31,15 +33,22 @@ func main() {
 	os.Exit(run(ctx, os.Args))
 }
 
-// run runs one command and returns the exit code.
+// flushTime is how long the last lines may take to be read.
+const flushTime = time.Second
+
+// run runs one command and returns the exit code. What it logs and the error at
+// its end go the same way, one after the other, and wait for no reader.
 func run(ctx context.Context, args []string) int {
+	errs := telemetry.NewWriter(os.Stderr)
+	defer errs.Close(flushTime)
 	a := app()
+	a.ErrWriter = errs
 	err := a.RunContext(ctx, interleave(a, args))
 	if err == nil {
 		return 0
 	}
 	if _, usage := errors.AsType[*roles.UsageError](err); usage {
-		fmt.Fprintln(os.Stderr, "liberdus:", oneLine(err))
+		fmt.Fprintln(errs, "liberdus:", oneLine(err))
 		return exitUsage
 	}
 	switch {
@@ -48,7 +57,7 @@ func run(ctx context.Context, args []string) int {
 	case errors.Is(err, roles.ErrNoAccount):
 		return exitNoAccount
 	}
-	fmt.Fprintln(os.Stderr, "liberdus:", oneLine(err))
+	fmt.Fprintln(errs, "liberdus:", oneLine(err))
 	return exitFailed
 }
 

@@ -50,9 +50,9 @@ func limit(p *signaling.Config, cfg config.Archiver, log *slog.Logger) error {
 	}
 	f := &front{proxies: proxies, log: log}
 	p.ClientAddr, p.LimitExempt = f.addrOf, exempt
-	p.AllowOrigin = cfg.AllowOrigin
+	p.AllowOrigin = cfg.AllowedOrigins()
 	if len(cfg.CORS) == 0 {
-		p.CORS = cfg.AllowOrigin // whoever may not connect need not read answers either
+		p.CORS = p.AllowOrigin // whoever may not connect need not read answers either
 	}
 	p.SocketsPerAddress = cfg.SocketsPerAddress
 	p.ConnectRate, p.ConnectBurst = cfg.ConnectRate, 10*cfg.ConnectRate

@@ -18,7 +18,7 @@ const pagePath = "/app"
 // peerConfig returns the settings of the PeerJS server.
 func peerConfig(cfg config.Archiver) (signaling.Config, error) {
 	p := signaling.DefaultConfig()
-	p.Path, p.Key, p.CORS = cfg.Path, cfg.Key, cfg.CORS
+	p.Path, p.Key, p.CORS = cfg.Path, cfg.Key, cfg.CORSOrigins()
 	p.ConcurrentLimit, p.AllowDiscovery = cfg.ConcurrentLimit, cfg.AllowDiscovery
 	p.ExpireTimeout, p.AliveTimeout = time.Duration(cfg.ExpireTimeout), time.Duration(cfg.AliveTimeout)
 	p.CleanupInterval = time.Duration(cfg.CleanupOutMsgs)

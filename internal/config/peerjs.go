@@ -81,6 +81,16 @@ func (a Archiver) validatePeerJS(c *checks) {
 			c.add(flag, fmt.Errorf("%v is under %v", m, minMillis))
 		}
 	}
+	if i := strings.IndexFunc(a.Path, func(r rune) bool { return r > '~' }); i >= 0 {
+		c.add("path", fmt.Errorf("%q has characters beyond ASCII, which clients write in different ways: use letters, digits, - and _", a.Path))
+	}
+	for flag, list := range map[string][]string{"cors": a.CORS, "allow-origin": a.AllowOrigin} {
+		for _, text := range list {
+			if _, err := Origin(text); err != nil {
+				c.add(flag, err)
+			}
+		}
+	}
 	if _, err := netip.ParseAddr(a.Host); err != nil && strings.ContainsAny(a.Host, ":[]/ ") {
 		c.add("host", fmt.Errorf("%q is neither a host name nor an address (a port goes into --port)", a.Host))
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 
 	"golang.org/x/term"
 )
@@ -22,11 +21,11 @@ func NewLogger(w io.Writer, level string) (*slog.Logger, error) {
 	if IsTerminal(w) {
 		return slog.New(slog.NewTextHandler(w, opts)), nil
 	}
-	return slog.New(slog.NewJSONHandler(w, opts)), nil
+	return slog.New(slog.NewJSONHandler(escaper{w}, opts)), nil
 }
 
 // IsTerminal reports whether a person may be looking at w.
 func IsTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
+	f, ok := w.(interface{ Fd() uintptr }) // a file, or a Writer to one
 	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -1,0 +1,113 @@
+package telemetry_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/liberdus/liberdus/internal/telemetry"
+)
+
+// A reader that reads nothing holds nobody up; what it missed is counted, in
+// its place, once it reads.
+func TestWriterWithoutReader(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	a := telemetry.NewWriter(w)
+	log, err := telemetry.NewLogger(a, "info")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const lines = 4000
+	done := make(chan struct{})
+	go func() { // waited for below
+		defer close(done)
+		for i := range lines {
+			log.Info("line", "i", i, "pad", strings.Repeat("x", 1000))
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(20 * time.Second):
+		t.Fatal("whoever logs waits for the reader")
+	}
+	if a.Close(10 * time.Millisecond) {
+		t.Error("Close says that all was written, and nobody reads")
+	}
+	go func() { // ends when all is written
+		a.Close(20 * time.Second)
+		w.Close()
+	}()
+	var next, lost int
+	for in := bufio.NewScanner(r); in.Scan(); {
+		var entry struct {
+			Msg      string
+			I, Lines int
+		}
+		if err := json.Unmarshal(in.Bytes(), &entry); err != nil {
+			t.Fatalf("line %q: %v", in.Text(), err)
+		}
+		if entry.Msg != "line" {
+			lost += entry.Lines
+			continue
+		}
+		if entry.I != next {
+			t.Fatalf("line %d comes where %d should", entry.I, next)
+		}
+		next++
+	}
+	if next == 0 || lost == 0 || next+lost != lines {
+		t.Errorf("%d lines came and %d are said to be lost, of %d", next, lost, lines)
+	}
+}
+
+// All that was taken is written before Close returns, in order.
+func TestWriterClose(t *testing.T) {
+	var out bytes.Buffer
+	a := telemetry.NewWriter(&out)
+	want := ""
+	for i := range 100 {
+		fmt.Fprintln(a, i)
+		want += fmt.Sprintln(i)
+	}
+	if !a.Close(10*time.Second) || out.String() != want {
+		t.Errorf("written at Close: %q", &out)
+	}
+}
+
+// Characters that hide or turn others are seen in the log, and read back.
+func TestLogEscapesWhatIsNotPrinted(t *testing.T) {
+	for _, tt := range []struct{ id, want string }{
+		{"plain", `"plain"`},
+		{"zoë 漢 🙂", `"zoë 漢 🙂"`},
+		{"a\u202egnp", `"a\u202egnp"`},
+		{"\u200b\u2066\ufeff", `"\u200b\u2066\ufeff"`},
+		{"\u009b\x7f", `"\u009b\u007f"`},
+		{"\U000e0041", `"\udb40\udc41"`},
+		{`a\u202e`, `"a\\u202e"`},
+	} {
+		t.Run(fmt.Sprintf("%+q", tt.id), func(t *testing.T) {
+			var out bytes.Buffer
+			log, err := telemetry.NewLogger(&out, "info")
+			if err != nil {
+				t.Fatal(err)
+			}
+			log.Info("m", "peer", tt.id)
+			if !strings.Contains(out.String(), `"peer":`+tt.want+"}") {
+				t.Errorf("line %s, want peer %s", &out, tt.want)
+			}
+			var entry struct{ Peer string }
+			if err := json.Unmarshal(out.Bytes(), &entry); err != nil || entry.Peer != tt.id {
+				t.Errorf("peer is read back as %q, %v", entry.Peer, err)
+			}
+		})
+	}
+}
