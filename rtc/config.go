@@ -75,6 +75,11 @@ type Config struct {
 	MaxMessage  int // bytes of a message, however many frames it takes; advertised in the SDP
 	MaxBuffered int // bytes waiting in a session for its peer to read
 
+	// MaxUnread bounds what came of all connections and was not read, in bytes
+	// as they travelled: over it, the one with the most is closed. Each may have
+	// four times MaxMessage, and a mebibyte at least.
+	MaxUnread int
+
 	// Loopback offers 127.0.0.1 as a candidate, for networks on one machine.
 	Loopback bool
 
@@ -113,6 +118,7 @@ func DefaultConfig() Config {
 		OffersAtOnce:          500,
 		MaxMessage:            256 << 10,
 		MaxBuffered:           1 << 20,
+		MaxUnread:             32 << 20,
 	}
 }
 
@@ -142,6 +148,7 @@ func (c Config) Validate() error {
 		{"offers at once", c.OffersAtOnce, 1},
 		{"message size", c.MaxMessage, 1024},
 		{"buffered bytes", c.MaxBuffered, 64 << 10},
+		{"unread bytes", c.MaxUnread, 256 << 10},
 	} {
 		if n.v < n.min {
 			errs = append(errs, fmt.Errorf("%s: %d is under %d", n.name, n.v, n.min))

@@ -45,10 +45,10 @@ type conn struct {
 	ready  chan *Session // gets the session once; buffered
 	done   chan struct{} // closed when nothing of it is left
 
-	group   netip.Prefix            // guarded by p.mu; the address it is counted under
-	settled bool                    // guarded by p.mu; the handshake of an accept is over
-	next    *signal                 // guarded by p.mu; the offer that takes its place once it is closed
-	count   atomic.Uint64           // datagrams, in and out
+	group   netip.Prefix // guarded by p.mu; the address it is counted under
+	settled bool         // guarded by p.mu; the handshake of an accept is over
+	next    *signal      // guarded by p.mu; the offer that takes its place once it is closed
+	count   traffic
 	phase   atomic.Value            // Hop
 	channel atomic.Pointer[Session] // the session, once it is open
 
@@ -94,6 +94,7 @@ func newConn(p *Peer, key connKey) *conn {
 		channels:   make(chan opened, 1),
 	}
 	c.phase.Store(HopSignalling)
+	c.bound()
 	return c
 }
 
@@ -141,6 +142,7 @@ func (c *conn) run() {
 func (c *conn) end() {
 	defer c.p.wg.Done()
 	defer c.makeWay()
+	defer c.count.stop()
 	if c.session != nil {
 		c.p.counts.sessions.Add(-1)
 	}

@@ -3,7 +3,6 @@ package rtc
 import (
 	"io"
 	"net"
-	"sync/atomic"
 
 	"github.com/pion/transport/v2"
 
@@ -84,7 +83,7 @@ func UDPConns(p *Ports) (conns []*net.UDPConn) {
 
 // Agent returns a new agent's part of the UDP port.
 func Agent(p *Ports, ufrag string) (net.PacketConn, error) {
-	m := udpMux{p, new(atomic.Uint64)}
+	m := udpMux{p, new(traffic)}
 	return m.GetConn(ufrag, m.GetListenAddresses()[0])
 }
 
@@ -93,3 +92,6 @@ func MaxDatagrams(s *Session) uint64 { return s.maxDatagrams }
 
 // CloseSafely is closeSafely.
 var CloseSafely = closeSafely
+
+// Unread returns what counts as unread of all connections of p.
+func Unread(p *Peer) int64 { return p.unread.Load() }

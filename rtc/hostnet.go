@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"sync/atomic"
 
 	"github.com/pion/transport/v2"
 	"github.com/pion/transport/v2/stdnet"
@@ -16,7 +15,7 @@ import (
 type hostNet struct {
 	*stdnet.Net
 	interfaces *interfaces
-	count      *atomic.Uint64
+	count      *traffic
 }
 
 var _ transport.Net = hostNet{}
@@ -35,7 +34,7 @@ func (n hostNet) ListenUDP(network string, local *net.UDPAddr) (transport.UDPCon
 // An ownSocket is the socket of a single connection.
 type ownSocket struct {
 	*net.UDPConn
-	count *atomic.Uint64
+	count *traffic
 }
 
 // ReadFrom reads on after what the network reports about one packet, which
@@ -44,7 +43,7 @@ func (s *ownSocket) ReadFrom(b []byte) (int, net.Addr, error) {
 	for range maxReadErrors {
 		n, from, err := s.UDPConn.ReadFrom(b)
 		if err == nil {
-			s.count.Add(1)
+			s.count.received(b[:n])
 		}
 		if err == nil || errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded) {
 			return n, from, err // pion sets a deadline in the past to end a read

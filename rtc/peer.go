@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/ice/v2"
@@ -40,6 +41,8 @@ type Peer struct {
 	counts *counters
 	ctx    context.Context // ends with Close
 	stop   context.CancelCauseFunc
+
+	unread atomic.Int64 // what came and was not read, of all connections
 
 	wg sync.WaitGroup // every connection and every Serve
 
@@ -93,7 +96,7 @@ func (p *Peer) settings() webrtc.SettingEngine {
 	s.DisableMediaEngineCopy(true)
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	s.SetIncludeLoopbackCandidate(p.cfg.Loopback)
-	s.SetSCTPMaxReceiveBufferSize(receiveBuffer)
+	s.SetSCTPMaxReceiveBufferSize(uint32(p.cfg.window()))
 	// Pion counts the time to "disconnected" and that to "failed" one after the
 	// other, and looks at the clock every 2 s. It sends a check after the last of
 	// the three if nothing went over the pair in one direction, and from then on

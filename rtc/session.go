@@ -24,10 +24,6 @@ const sctpMaxMessage = 65536
 // the messages that come, so that an idle session is cheap.
 const readBuffer = 4 << 10
 
-// receiveBuffer is how much an association holds that was not read yet, and so
-// the largest message that can arrive.
-const receiveBuffer = 1 << 20
-
 // A Session is an open data channel with a peer. Send may be called from
 // several goroutines; Recv from one.
 type Session struct {
@@ -210,6 +206,7 @@ func (s *Session) read() (frame []byte, text bool, err error) {
 			s.c.cancel(s.c.fail(closeCause(err)))
 			return nil, false, s.Err()
 		}
+		s.c.count.settle(n + n/4 + readCredit)
 		s.carried()
 		return s.buf[:n], text, nil
 	}
@@ -279,7 +276,7 @@ func (s *Session) grow() error {
 		return nil
 	}
 	// The association's receive buffer bounds what can be waiting.
-	n, _, err := s.dc.ReadDataChannel(make([]byte, max(receiveBuffer, limit)))
+	n, _, err := s.dc.ReadDataChannel(make([]byte, s.c.p.cfg.window()+maxDatagram))
 	if err != nil {
 		s.c.cancel(s.c.fail(closeCause(err)))
 		return s.Err()
@@ -359,6 +356,7 @@ func (s *Session) write(ctx context.Context, frame []byte, text bool) error {
 		s.c.cancel(s.c.fail(closeCause(err)))
 		return s.Err()
 	}
+	s.c.count.settle(len(frame)/4 + sentCredit)
 	s.carried()
 	return nil
 }

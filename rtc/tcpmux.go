@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -204,7 +203,7 @@ func (t *tcpPort) close() {
 // A tcpMux is the TCP port as the agent of one connection sees it.
 type tcpMux struct {
 	port  *tcpPort
-	count *atomic.Uint64
+	count *traffic
 }
 
 var _ ice.TCPMux = tcpMux{}
@@ -252,7 +251,7 @@ type tcpConn struct {
 	port  *tcpPort
 	ufrag string
 	own   *net.TCPAddr
-	count *atomic.Uint64
+	count *traffic
 	in    *queue
 
 	links map[string]*tcpLink // by remote address, guarded by port.mu

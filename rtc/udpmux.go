@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/netip"
 	"slices"
-	"sync/atomic"
 
 	"github.com/pion/ice/v2"
 )
@@ -13,7 +12,7 @@ import (
 // A udpMux is the UDP port as the agent of one connection sees it.
 type udpMux struct {
 	ports *Ports
-	count *atomic.Uint64
+	count *traffic
 }
 
 var _ ice.UDPMux = udpMux{}

@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -49,7 +48,7 @@ type udpConn struct {
 	sock  *udpSocket
 	ufrag string
 	own   *net.UDPAddr
-	count *atomic.Uint64 // datagrams in and out
+	count *traffic // datagrams in and out
 	in    *queue
 
 	routes int // guarded by sock.mu
@@ -98,7 +97,7 @@ func (s *udpSocket) deliver(b []byte, from netip.AddrPort) {
 		s.drops.strangers.Add(1)
 		return
 	}
-	to.count.Add(1)
+	to.count.received(b)
 	if !to.in.push(b, addr) {
 		s.drops.overflow.Add(1)
 	}
@@ -123,7 +122,7 @@ func (s *udpSocket) receiver(b []byte, from netip.AddrPort) (*udpConn, *net.UDPA
 }
 
 // agent returns the part of the agent with that user fragment.
-func (s *udpSocket) agent(ufrag string, own netip.AddrPort, count *atomic.Uint64) (*udpConn, error) {
+func (s *udpSocket) agent(ufrag string, own netip.AddrPort, count *traffic) (*udpConn, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
