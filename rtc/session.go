@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/pion/datachannel"
+	"golang.org/x/time/rate"
 
 	"github.com/liberdus/liberdus/internal/binarypack"
 )
@@ -49,10 +50,12 @@ type Session struct {
 	sent  uint64        // messages sent in pieces; guarded by large
 
 	// Owned by Recv.
-	said bool // the peer has no more to say
-	buf  []byte
-	in   *incoming
-	due  time.Time // when an incomplete message is given up; zero if there is none
+	said   bool // the peer has no more to say
+	buf    []byte
+	in     *incoming
+	held   int // bytes of incomplete messages before the latest frame
+	smalls *rate.Limiter
+	due    time.Time // when an incomplete message is given up; zero if there is none
 }
 
 func newSession(c *conn, raw datachannel.ReadWriteCloser) (*Session, error) {
@@ -63,8 +66,9 @@ func newSession(c *conn, raw datachannel.ReadWriteCloser) (*Session, error) {
 	s := &Session{
 		c: c, dc: dc, caps: c.caps,
 		room: make(chan struct{}, 1), turn: make(chan struct{}, 1), large: make(chan struct{}, 1),
-		buf:  make([]byte, readBuffer),
-		wear: wear{worn: make(chan struct{})},
+		buf:    make([]byte, readBuffer),
+		smalls: rate.NewLimiter(piecesPerSecond, 2*(c.p.cfg.MaxMessage/pieceCost+fewPieces)),
+		wear:   wear{worn: make(chan struct{})},
 	}
 	s.maxDatagrams, _ = c.limits()
 	if !c.dials {
@@ -163,7 +167,9 @@ func (s *Session) Recv() ([]byte, error) {
 		if s.c.serial == serialJSON && s.mirrored.CompareAndSwap(false, true) {
 			s.textFrames.Store(text)
 		}
-		msg, err := s.in.take(frame, text, time.Now())
+		now, size := time.Now(), len(frame)
+		s.held = s.in.pieces.held
+		msg, err := s.in.take(frame, text, now)
 		s.release()
 		if errors.Is(err, errPeerCloses) {
 			s.said = true
@@ -175,7 +181,31 @@ func (s *Session) Recv() ([]byte, error) {
 		if msg != nil || err != nil {
 			return msg, err
 		}
+		if err := s.chargePiece(size, now); err != nil {
+			return nil, err
+		}
 	}
+}
+
+// Pieces that complete no message are not charged as requests are. Ours, and
+// PeerJS's, are of 16 KiB but for a last one; of small ones there may be as many
+// as two of the largest messages can have, and then so many a second.
+const (
+	smallPiece      = 1 << 10
+	piecesPerSecond = 1000
+)
+
+// chargePiece closes a session of which too many small pieces come, or pieces
+// of what was given up.
+func (s *Session) chargePiece(size int, now time.Time) error {
+	if s.in.pieces.held > s.held && size >= smallPiece {
+		return nil
+	}
+	if s.smalls.AllowN(now, 1) {
+		return nil
+	}
+	s.c.cancel(s.c.fail(fmt.Errorf("%w: pieces that complete no message", errFlooded)))
+	return s.Err()
 }
 
 // read returns the next frame, which is good until release; nil if it is time
