@@ -9,7 +9,7 @@ func serviceFlags() []cli.Flag {
 		number("max-sessions", "sessions `N` at once, those being opened included", "4096"),
 		number("max-sessions-per-peer", "of one peer id, `N`", "8"),
 		number("max-sessions-per-address", "of one address, `N`", "256"),
-		number("max-handshakes", "sessions being opened at once, `N`", "128"),
+		number("max-handshakes", "`N` sessions being opened at once whose peers have not shown that they read the answer, and as many whose have", "128"),
 		number("requests-in-flight", "requests of one session handled at once, `N`", "64"),
 		number("requests-per-second", "of one session, `N`", "2000"),
 		number("total-requests-per-second", "of all sessions, `N`", "20000"),

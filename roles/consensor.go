@@ -174,6 +174,7 @@ func (n *Consensor) Run(ctx context.Context) error {
 		{"sessions", n.runSessions},
 		{"start", n.announce},
 		n.watchBehind(),
+		tally(n.counts, n.log),
 	}
 	for _, l := range n.links {
 		parts = append(parts, n.keepLink(l))

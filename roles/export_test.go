@@ -84,6 +84,12 @@ func Tally(ctx context.Context, refused, dropped map[string]uint64, log *slog.Lo
 	return tally(func() counts { return counts{maps.Clone(refused), maps.Clone(dropped)} }, log).run(ctx)
 }
 
+// Declined returns what n has declined, and what it ended, so far.
+func Declined(n *Consensor) (declined, ended map[string]uint64) {
+	c := n.counts()
+	return c.refused, c.dropped
+}
+
 // Refused returns what a has refused so far.
 func Refused(a *Archiver) map[string]uint64 { return a.counts().refused }
 

@@ -6,9 +6,11 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/liberdus/liberdus/rtc"
 )
 
-// tallyEvery is how often an archiver says what it did not serve: often enough
+// tallyEvery is how often a role says what it did not serve: often enough
 // to see an attack, or a limit that is too tight, and never a line for each.
 const tallyEvery = time.Minute
 
@@ -39,6 +41,8 @@ func tally(count func() counts, log *slog.Logger) part {
 // counts are what was refused and dropped so far, by reason.
 type counts struct{ refused, dropped map[string]uint64 }
 
+// counts are under the names of [signaling.Stats]. Connections that the gate
+// closed are refused as "connections".
 func (a *Archiver) counts() counts {
 	st := a.peers.Stats()
 	c := counts{refused: named(st.Refused), dropped: named(st.Dropped)}
@@ -46,6 +50,18 @@ func (a *Archiver) counts() counts {
 	c.dropped["connections"] = a.gate.evicted.Load() + a.inner.evicted.Load()
 	return c
 }
+
+// counts are the offers that were declined, and the connections that ended for
+// what their peers did, under the names of [rtc.Stats].
+func (n *Consensor) counts() counts {
+	st := n.peer.Stats()
+	c := counts{refused: named(st.Declined), dropped: named(st.Ended)}
+	maps.DeleteFunc(c.dropped, func(why string, _ uint64) bool { return !slices.Contains(unserved, rtc.End(why)) })
+	return c
+}
+
+// unserved are the ends of connections that the limits of a node bring about.
+var unserved = []rtc.End{rtc.EndCrowded, rtc.EndAddress, rtc.EndFlooded, rtc.EndSlow}
 
 func named[K ~string](m map[K]uint64) map[string]uint64 {
 	out := make(map[string]uint64, len(m))

@@ -39,3 +39,17 @@ func TestTally(t *testing.T) {
 		}
 	})
 }
+
+// A consensor's tally has the offers it declined, and what its limits ended.
+func TestConsensorTally(t *testing.T) {
+	d := startDevnet(t, 1)
+	declined, ended := roles.Declined(d.Consensors[0])
+	for _, name := range []string{"crowded", "rate", "form"} {
+		if _, ok := declined[name]; !ok {
+			t.Errorf("declined: %v, want %s among them", declined, name)
+		}
+	}
+	if _, normal := ended["closed"]; normal || len(ended) != 4 {
+		t.Errorf("ended: %v, want what limits end alone", ended)
+	}
+}

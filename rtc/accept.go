@@ -3,73 +3,75 @@ package rtc
 import (
 	"errors"
 	"fmt"
-	"slices"
+	"net/netip"
 	"time"
 
 	"github.com/pion/webrtc/v3"
 )
 
 // accept begins to answer an offer, unless it is to be declined: a declined
-// offer gets no answer, which is all that the dialects know.
+// offer gets no answer, which is all that the dialects know. Whoever makes
+// offers could fill the log with them: they are counted, see [Stats].
 func (p *Peer) accept(key connKey, offer signal) {
-	log := p.log.With("peer", clip(key.peer))
-	if err := p.acceptable(offer); err != nil {
-		p.counts.decline(err)
-		log.Info("offer declined", "err", err)
-		return
+	err := p.acceptable(offer)
+	if err == nil {
+		c := newConn(p, key)
+		c.offer, c.serial = offer, serialisations[offer.serialization]
+		if err = p.add(c); err != nil {
+			c.cancel(err) // it will not run
+		}
 	}
-	c := newConn(p, key)
-	c.offer, c.serial = offer, serialisations[offer.serialization]
-	if err := p.add(c); err != nil {
-		c.cancel(err) // it will not run
+	if err != nil {
 		p.counts.decline(err)
-		log.Warn("offer declined", "err", err)
-		return
-	}
-	if oldest := p.begin(c); oldest != nil {
-		oldest.cancel(oldest.fail(errCrowded))
+		p.log.Debug("offer declined", "peer", clip(key.peer), "err", err)
 	}
 }
 
-// errCrowded ends a handshake when there are too many: an honest one takes a
-// fraction of a second, so whoever holds them open on purpose loses them.
-var errCrowded = errors.New("too many handshakes at once, and this was the oldest of its peer")
+// errCrowded ends a handshake when there are too many.
+var errCrowded = errors.New("too many handshakes at once, and this one had to make room")
 
-// begin counts the handshake of c, and returns the one that has to make room.
-func (p *Peer) begin(c *conn) (oldest *conn) {
+// admit gives the handshake of c a place among those of others, one of which
+// may have to end for it. The caller holds mu.
+func (p *Peer) admit(c *conn) error {
+	victim, ok := p.crowd.admit(&c.handshake, time.Now())
+	if !ok {
+		return decline(DeclineCrowded, "too many handshakes at once")
+	}
+	if victim != nil {
+		victim.c.cancel(victim.c.fail(errCrowded))
+	}
+	return nil
+}
+
+// hear is told by pion of each STUN request that has shown our answer's
+// password. It hands the first over.
+func (c *conn) hear(from string) {
+	addr, err := netip.ParseAddr(from)
+	if err != nil || !c.handshake.heard.CompareAndSwap(false, true) {
+		return
+	}
+	c.heard <- addr // there is room for one
+}
+
+// checked notes that the peer of c has read our answer, and where it is.
+func (p *Peer) checked(c *conn, addr netip.Addr) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if c.settled {
-		return nil // it was over before it was counted
+	victim := p.crowd.check(&c.handshake, network(addr), time.Now())
+	switch {
+	case victim == &c.handshake:
+		return errCrowded
+	case victim != nil:
+		victim.c.cancel(victim.c.fail(errCrowded))
 	}
-	p.handshakes = append(p.handshakes, c)
-	if len(p.handshakes) > p.cfg.MaxHandshakes {
-		i := p.superfluous()
-		oldest = p.handshakes[i]
-		p.handshakes = slices.Delete(p.handshakes, i, i+1)
-	}
-	return oldest
-}
-
-// superfluous returns the oldest handshake of the peer that has most of them,
-// so that a peer with many makes room before one with few. The caller holds mu.
-func (p *Peer) superfluous() int {
-	of := make(map[connPeer]int)
-	most := 0
-	for _, c := range p.handshakes {
-		who := connPeer{c.key.server, c.key.peer}
-		of[who]++
-		most = max(most, of[who])
-	}
-	return slices.IndexFunc(p.handshakes, func(c *conn) bool { return of[connPeer{c.key.server, c.key.peer}] == most })
+	return nil
 }
 
 // settle notes that the handshake of c is over.
-func (p *Peer) settle(c *conn) {
+func (p *Peer) settle(c *conn, good bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	c.settled = true
-	p.handshakes = slices.DeleteFunc(p.handshakes, func(o *conn) bool { return o == c })
+	p.crowd.leave(&c.handshake, good, time.Now())
 }
 
 // acceptable says why an offer cannot be answered.
@@ -94,7 +96,7 @@ func (p *Peer) serve(c *conn) {
 		default:
 		}
 	}
-	p.settle(c)
+	p.settle(c, s != nil)
 	if s == nil {
 		return
 	}

@@ -50,7 +50,7 @@ func TestDialects(t *testing.T) {
 			offers := map[rtc.Dialect]int{}
 			deafTo(h, tt.deafTo, offers)
 			n, _ := startEcho(t, h, nil)
-			c := start(t, h, "client", func(c *rtc.Config) { c.DialectWait = 300 * time.Millisecond })
+			c := start(t, h, "client", func(c *rtc.Config) { c.AnswerWait = 300 * time.Millisecond })
 			to := target(n)
 			to.Dialect = tt.ask
 			s, err := c.Dial(t.Context(), to)
@@ -80,7 +80,7 @@ func TestDialectIsRemembered(t *testing.T) {
 	offers := map[rtc.Dialect]int{}
 	deafTo(h, rtc.DialectSimplePeer, offers)
 	n, _ := startEcho(t, h, nil)
-	c := start(t, h, "client", func(c *rtc.Config) { c.DialectWait = 300 * time.Millisecond })
+	c := start(t, h, "client", func(c *rtc.Config) { c.AnswerWait = 300 * time.Millisecond })
 	to := target(n)
 	to.Dialect = rtc.DialectAuto
 	dial := func(want rtc.Dialect) {
@@ -122,7 +122,7 @@ func TestDialectsAnsweredBoth(t *testing.T) {
 		return true
 	}
 	n, _ := startEcho(t, h, nil)
-	c := start(t, h, "client", func(c *rtc.Config) { c.DialectWait = 100 * time.Millisecond })
+	c := start(t, h, "client", func(c *rtc.Config) { c.AnswerWait = 100 * time.Millisecond })
 	to := target(n)
 	to.Dialect = rtc.DialectAuto
 	go func() { // both answers at once, when both are there
@@ -162,7 +162,7 @@ func TestDialectsUnanswered(t *testing.T) {
 					c.Serve = nil
 				}
 			})
-			c := start(t, h, "client", func(c *rtc.Config) { c.DialectWait, c.HandshakeTimeout = 100*time.Millisecond, 600*time.Millisecond })
+			c := start(t, h, "client", func(c *rtc.Config) { c.AnswerWait, c.HandshakeTimeout = 100*time.Millisecond, 600*time.Millisecond })
 			to := target(n)
 			to.Dialect = rtc.DialectAuto
 			if tt.id != "" {

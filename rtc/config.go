@@ -49,9 +49,10 @@ type Config struct {
 	// SendTimeout is how long a message may wait for a peer that does not
 	// read before its session is closed.
 	SendTimeout time.Duration
-	// DialectWait is how long a dial in DialectAuto waits for an answer in one
-	// dialect before it offers in the other as well.
-	DialectWait time.Duration
+	// AnswerWait is how long a dial waits for an answer before it offers again,
+	// in DialectAuto in the other dialect: an offer may be lost, or declined by a
+	// node that is crowded, and both look alike.
+	AnswerWait time.Duration
 	// ReassemblyTimeout is how long a message that comes in pieces may take to
 	// become complete.
 	ReassemblyTimeout time.Duration
@@ -60,7 +61,9 @@ type Config struct {
 	MaxDatagrams uint64
 	MaxAge       time.Duration
 
-	MaxHandshakes      int // offers being answered at once; one more ends the oldest
+	// MaxHandshakes is how many offers are answered at once whose peers have not
+	// shown that they read the answer, and how many whose peers have.
+	MaxHandshakes      int
 	MaxSessions        int // connections in all
 	MaxSessionsPerPeer int // connections of one signalling id
 	// MaxSessionsPerAddress bounds the connections accepted of one address (a
@@ -107,7 +110,7 @@ func DefaultConfig() Config {
 		MaxDatagrams:          1 << 22,
 		MaxAge:                24 * time.Hour,
 		SendTimeout:           10 * time.Second,
-		DialectWait:           2 * time.Second,
+		AnswerWait:            2 * time.Second,
 		ReassemblyTimeout:     30 * time.Second,
 		MaxHandshakes:         128,
 		MaxSessions:           4096,
@@ -128,7 +131,7 @@ func (c Config) Validate() error {
 	for _, d := range []struct {
 		name string
 		v    time.Duration
-	}{{"handshake timeout", c.HandshakeTimeout}, {"silence", c.Silence}, {"age", c.MaxAge}, {"send timeout", c.SendTimeout}, {"dialect wait", c.DialectWait}, {"reassembly timeout", c.ReassemblyTimeout}} {
+	}{{"handshake timeout", c.HandshakeTimeout}, {"silence", c.Silence}, {"age", c.MaxAge}, {"send timeout", c.SendTimeout}, {"answer wait", c.AnswerWait}, {"reassembly timeout", c.ReassemblyTimeout}} {
 		if d.v < 100*time.Millisecond {
 			errs = append(errs, fmt.Errorf("%s: %v is under 100ms", d.name, d.v))
 		}

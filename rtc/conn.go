@@ -32,33 +32,35 @@ type opened struct{ dc *webrtc.DataChannel }
 // conn is one WebRTC connection, from its offer to its end.
 type conn struct {
 	// Fixed after newConn.
-	p      *Peer
-	key    connKey
-	log    *slog.Logger
-	target Target // of a dial
-	offer  signal // of an accept
-	serial serialisation
-	dials  bool
-	ctx    context.Context // ends with the connection; its cause says why
-	cancel context.CancelCauseFunc
-	inbox  chan *inbound
-	ready  chan *Session // gets the session once; buffered
-	done   chan struct{} // closed when nothing of it is left
+	p        *Peer
+	key      connKey
+	log      *slog.Logger
+	target   Target // of a dial
+	offer    signal // of an accept
+	serial   serialisation
+	dials    bool
+	patience time.Duration   // from its offer to the open channel
+	ctx      context.Context // ends with the connection; its cause says why
+	cancel   context.CancelCauseFunc
+	inbox    chan *inbound
+	ready    chan *Session // gets the session once; buffered
+	done     chan struct{} // closed when nothing of it is left
 
 	group   netip.Prefix // guarded by p.mu; the address it is counted under
-	settled bool         // guarded by p.mu; the handshake of an accept is over
 	next    *signal      // guarded by p.mu; the offer that takes its place once it is closed
 	count   traffic
 	phase   atomic.Value            // Hop
 	channel atomic.Pointer[Session] // the session, once it is open
 
 	attendance
+	handshake handshake // of an accept; guarded by p.mu
 
 	// Handed over by pion's callbacks.
 	candidates chan *webrtc.ICECandidate
 	states     chan webrtc.ICEConnectionState
 	dtls       chan webrtc.DTLSTransportState // connected or failed
 	ended      chan error                     // SCTP is at its end
+	heard      chan netip.Addr                // the first STUN request that shows the password; of an accept
 	channels   chan opened
 
 	// Owned by run, then by attend, then by end.
@@ -82,7 +84,7 @@ type conn struct {
 func newConn(p *Peer, key connKey) *conn {
 	ctx, cancel := context.WithCancelCause(p.ctx)
 	c := &conn{
-		p: p, key: key, ctx: ctx, cancel: cancel,
+		p: p, key: key, ctx: ctx, cancel: cancel, patience: p.cfg.HandshakeTimeout,
 		log:        p.log.With("peer", clip(key.peer), "conn", clip(key.id)),
 		inbox:      make(chan *inbound, inboxSize),
 		ready:      make(chan *Session, 1),
@@ -91,10 +93,12 @@ func newConn(p *Peer, key connKey) *conn {
 		states:     make(chan webrtc.ICEConnectionState, 16),
 		dtls:       make(chan webrtc.DTLSTransportState, 4),
 		ended:      make(chan error, 1),
+		heard:      make(chan netip.Addr, 1),
 		channels:   make(chan opened, 1),
 	}
 	c.phase.Store(HopSignalling)
 	c.bound()
+	c.handshake.c, c.handshake.who = c, connPeer{key.server, key.peer}
 	return c
 }
 
@@ -206,7 +210,7 @@ func hand[T any](c *conn, to chan<- T, v T) {
 
 // negotiate brings the connection from its offer to an open channel.
 func (c *conn) negotiate() error {
-	timeout := time.NewTimer(c.p.cfg.HandshakeTimeout)
+	timeout := time.NewTimer(c.patience)
 	defer timeout.Stop()
 	start := c.answerFirst
 	if c.dials {
@@ -230,6 +234,10 @@ func (c *conn) negotiate() error {
 			}
 		case cand := <-c.candidates:
 			c.sendCandidate(cand)
+		case addr := <-c.heard:
+			if err := c.p.checked(c, addr); err != nil {
+				return err
+			}
 		case s := <-c.states:
 			if err := c.stateChanged(s); err != nil {
 				return err

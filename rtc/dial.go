@@ -31,8 +31,8 @@ type Target struct {
 }
 
 // Dial opens a session with target. It returns when the data channel is open,
-// or an *Error that names the hop at which it ended. Dial needs a [Link.Run]
-// in progress.
+// or an *Error that names the hop at which it ended. While nobody answers it
+// offers again, see AnswerWait in [Config]. Dial needs a [Link.Run] in progress.
 func (p *Peer) Dial(ctx context.Context, target Target) (*Session, error) {
 	if target.PublicKey != "" && p.cfg.Verifier == nil {
 		return nil, errors.New("rtc: a key is demanded but there is no Verifier")
@@ -40,19 +40,15 @@ func (p *Peer) Dial(ctx context.Context, target Target) (*Session, error) {
 	if target.Dialect == DialectAuto {
 		return p.dialAuto(ctx, target)
 	}
-	c, err := p.offer(target, cmp.Or(target.Dialect, DialectSimplePeer))
-	if err != nil {
-		return nil, err
-	}
-	return c.opened(ctx)
+	return newRace(p, target, cmp.Or(target.Dialect, DialectSimplePeer)).run(ctx)
 }
 
-// offer begins a dial in a dialect.
-func (p *Peer) offer(target Target, dialect Dialect) (*conn, error) {
+// offer begins a connection in a dialect, which is given up after patience.
+func (p *Peer) offer(target Target, dialect Dialect, patience time.Duration) (*conn, error) {
 	id := make([]byte, 16) // fresh, so that an old identity is of no use
 	rand.Read(id)
 	c := newConn(p, connKey{target.Server, target.PeerID, dialect, hex.EncodeToString(id)})
-	c.target, c.dials, c.serial = target, true, serialRaw
+	c.target, c.dials, c.serial, c.patience = target, true, serialRaw, patience
 	if dialect == DialectPeerJS {
 		c.serial = serialBinary // PeerJS's default, and the only one that carries messages of any size
 	}
@@ -64,18 +60,6 @@ func (p *Peer) offer(target Target, dialect Dialect) (*conn, error) {
 	return c, nil
 }
 
-// opened waits for the channel of a dial.
-func (c *conn) opened(ctx context.Context) (*Session, error) {
-	select {
-	case s := <-c.ready:
-		return s, nil
-	case <-c.done:
-		return c.outcome()
-	case <-ctx.Done():
-		return nil, c.giveUp(fmt.Errorf("%w: %w", ErrTimeout, context.Cause(ctx)))
-	}
-}
-
 // outcome returns what a dial has come to that is done.
 func (c *conn) outcome() (*Session, error) {
 	select {
@@ -84,14 +68,6 @@ func (c *conn) outcome() (*Session, error) {
 	default:
 		return nil, context.Cause(c.ctx)
 	}
-}
-
-// giveUp ends a dial. When it returns nothing of it is left.
-func (c *conn) giveUp(why error) error {
-	err := c.fail(why)
-	c.cancel(err)
-	<-c.done
-	return err
 }
 
 // sendOffer starts a dial.

@@ -33,8 +33,8 @@ func TrustAnyCertificate(p *Peer) {
 func Handshaking(p *Peer, id string) (n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, c := range p.handshakes {
-		if c.key.peer == id {
+	for _, h := range append(p.crowd.fresh[:len(p.crowd.fresh):len(p.crowd.fresh)], p.crowd.checked...) {
+		if h.who.peer == id {
 			n++
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"strings"
 	"testing"
@@ -167,8 +168,8 @@ func TestOffersPerPeerAreLimited(t *testing.T) {
 	roundTrip(t, s, "hello")
 }
 
-// A peer with many unfinished handshakes makes room before one that has few,
-// even if the latter's is older.
+// A peer with many unfinished handshakes makes room before one that has one,
+// even if the latter's is older, and gets no more of them.
 func TestFloodersMakeRoomFirst(t *testing.T) {
 	h := newHub()
 	n, _ := startEcho(t, h, func(c *rtc.Config) { c.MaxHandshakes = 4 })
@@ -179,12 +180,20 @@ func TestFloodersMakeRoomFirst(t *testing.T) {
 	flooder := h.join("flooder")
 	for i := range 8 {
 		offer(flooder, i)
-		eventually(t, "an offer seen", func() bool { return n.Stats().PeerConnections > 0 })
 	}
-	eventually(t, "room made", func() bool { return n.Stats().Ended[rtc.EndCrowded] == 5 })
-	// The patient one's candidates still find their connection.
-	if got := rtc.Handshaking(n.Peer, "patient"); got != 1 {
-		t.Errorf("%d handshakes of the patient peer are left, want 1", got)
+	eventually(t, "offers declined", func() bool { return n.Stats().Declined[rtc.DeclineCrowded] == 5 })
+	s, err := start(t, h, "client", nil).Dial(t.Context(), target(n))
+	if err != nil {
+		t.Fatal(err)
+	}
+	roundTrip(t, s, "hello")
+	if got := n.Stats().Ended[rtc.EndCrowded]; got != 1 {
+		t.Errorf("%d handshakes made room, want 1", got)
+	}
+	for id, want := range map[string]int{"patient": 1, "flooder": 2} {
+		if got := rtc.Handshaking(n.Peer, id); got != want {
+			t.Errorf("%d handshakes of the %s peer are left, want %d", got, id, want)
+		}
 	}
 }
 
@@ -217,5 +226,27 @@ func TestDeclinesAreCounted(t *testing.T) {
 			}
 			eventually(t, "the decline counted", func() bool { return n.Stats().Declined[tt.why] == 1 })
 		})
+	}
+}
+
+// Whoever makes offers cannot fill the log of a node with them.
+func TestDeclinedOffersAreNotLogged(t *testing.T) {
+	var book logbook
+	h := newHub()
+	n := startLogging(t, h, "node", func(c *rtc.Config) { c.Serve, c.MaxSessions = echo, 1 }, slog.New(slog.NewTextHandler(&book, nil)))
+	w := h.join("stranger")
+	for i := range 50 {
+		for _, serialization := range []string{"json", "MsgPack"} { // over a limit, and not spoken
+			send(t, w, n.id, signaling.TypeOffer, map[string]any{
+				"sdp": map[string]string{"type": "offer", "sdp": offerSDP}, "type": "data", "connectionId": fmt.Sprint(i), "serialization": serialization,
+			})
+		}
+	}
+	eventually(t, "offers declined", func() bool {
+		s := n.Stats()
+		return s.Declined[rtc.DeclineForm] == 50 && s.Declined[rtc.DeclineSessions] == 49
+	})
+	if lines := book.all(); len(lines) > 0 {
+		t.Errorf("the log says %q and %d more lines", lines[0], len(lines)-1)
 	}
 }

@@ -46,11 +46,10 @@ type Peer struct {
 
 	wg sync.WaitGroup // every connection and every Serve
 
-	mu     sync.Mutex
-	closed bool
-	conns  map[connKey]*conn
-	// handshakes are the offers being answered, the oldest first.
-	handshakes []*conn
+	mu         sync.Mutex
+	closed     bool
+	conns      map[connKey]*conn
+	crowd      *crowd         // the offers being answered
 	perPeer    map[string]int // connections by signalling id
 	perAddress map[netip.Prefix]int
 	offers     *gate
@@ -77,6 +76,7 @@ func New(cfg Config, log *slog.Logger) (*Peer, error) {
 	p := &Peer{
 		cfg: cfg, log: log, ctx: ctx, stop: stop,
 		conns:      make(map[connKey]*conn),
+		crowd:      newCrowd(cfg.MaxHandshakes),
 		perPeer:    make(map[string]int),
 		counts:     newCounters(),
 		perAddress: make(map[netip.Prefix]int),
@@ -191,6 +191,11 @@ func (p *Peer) add(c *conn) error {
 		return decline(DeclinePeer, "%d sessions of this peer are open, the limit", p.perPeer[c.key.peer])
 	case p.conns[c.key] != nil:
 		return decline(DeclineTaken, "this connection id is in use")
+	}
+	if !c.dials {
+		if err := p.admit(c); err != nil {
+			return err
+		}
 	}
 	p.conns[c.key] = c
 	p.perPeer[c.key.peer]++

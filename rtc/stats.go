@@ -18,11 +18,12 @@ const (
 	DeclineSessions  Decline = "sessions"  // as many connections as there may be
 	DeclinePeer      Decline = "peer"      // as many connections of this peer id as there may be
 	DeclineTaken     Decline = "taken"     // the connection id is in use
+	DeclineCrowded   Decline = "crowded"   // too many handshakes at once
 	DeclineStopping  Decline = "stopping"
 )
 
 var allDeclines = [...]Decline{
-	DeclineMalformed, DeclineNobody, DeclineForm, DeclineRate, DeclineSessions, DeclinePeer, DeclineTaken, DeclineStopping,
+	DeclineMalformed, DeclineNobody, DeclineForm, DeclineRate, DeclineSessions, DeclinePeer, DeclineTaken, DeclineCrowded, DeclineStopping,
 }
 
 // An End says why a connection is no more, be it in its handshake or after.
@@ -139,7 +140,7 @@ func (n *counters) decline(err error) {
 // Stats returns the counts of this moment.
 func (p *Peer) Stats() Stats {
 	p.mu.Lock()
-	s := Stats{Connections: len(p.conns), Handshakes: len(p.handshakes)}
+	s := Stats{Connections: len(p.conns), Handshakes: p.crowd.count()}
 	p.mu.Unlock()
 	n := p.counts
 	s.PeerConnections, s.Sessions = int(n.pcs.Load()), int(n.sessions.Load())

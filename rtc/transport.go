@@ -3,7 +3,9 @@ package rtc
 import (
 	"net/netip"
 
+	"github.com/pion/ice/v2"
 	"github.com/pion/interceptor"
+	"github.com/pion/stun"
 	"github.com/pion/transport/v2/stdnet"
 	"github.com/pion/webrtc/v3"
 )
@@ -14,7 +16,10 @@ func (c *conn) api() *webrtc.API {
 	s := c.p.set
 	if !c.dials {
 		r := roamer{quiet: c.p.cfg.Silence / 4}
-		s.SetICEBindingRequestHandler(r.consider)
+		s.SetICEBindingRequestHandler(func(m *stun.Message, local, remote ice.Candidate, pair *ice.CandidatePair) bool {
+			c.hear(remote.Address())
+			return r.consider(m, local, remote, pair)
+		})
 	}
 	if ports := c.p.cfg.Ports; ports != nil && !c.dials {
 		c.shared(&s, ports)
