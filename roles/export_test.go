@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -170,6 +171,13 @@ func (l Line) Do(ctx context.Context, r rpc.Request) (rpc.Reply, string, error) 
 // Inject is inject.
 func (l Line) Inject(ctx context.Context, c *Client, id string) (Injected, error) {
 	return c.inject(ctx, l.l, id, []byte(`{}`))
+}
+
+// InHand returns the requests in hand on each session that is not forgotten.
+func (l Line) InHand() (list []int) {
+	l.l.mu.Lock()
+	defer l.l.mu.Unlock()
+	return slices.Collect(maps.Values(l.l.users))
 }
 
 // Drop ends the session of the moment, as a lost network would.

@@ -106,13 +106,10 @@ func (l *line) take(ctx context.Context) (*conversation, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := l.put(conv); err != nil {
+	if err := l.put(conv, 1); err != nil {
 		return nil, err
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.users[conv]++ // even if it is lost already: the request will say so
-	return conv, nil
+	return conv, nil // even if it is lost already: the request will say so
 }
 
 // current takes the session of the moment; nil if there is none.
@@ -129,24 +126,35 @@ func (l *line) current() (*conversation, error) {
 	return l.now, nil
 }
 
-// put makes conv the session for new requests.
-func (l *line) put(conv *conversation) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed {
-		go conv.close() // nobody uses it; its end is not waited for
+// put makes conv the session for new requests, with so many in hand. A line that
+// was closed meanwhile closes it.
+func (l *line) put(conv *conversation, inHand int) error {
+	if !l.adopt(conv, inHand) {
+		conv.close()
 		return errLineClosed
 	}
-	l.now = conv
-	l.users[conv] = 0
-	l.wg.Go(func() { l.watch(conv) })
 	return nil
 }
 
+func (l *line) adopt(conv *conversation, inHand int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return false
+	}
+	l.now = conv
+	l.users[conv] = inHand
+	l.wg.Go(func() { l.watch(conv) })
+	return true
+}
+
+// giveBack ends a use of conv, which may be closed and forgotten by now.
 func (l *line) giveBack(conv *conversation) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.users[conv]--
+	if _, open := l.users[conv]; open {
+		l.users[conv]--
+	}
 }
 
 // forget has the next request open another session than conv.
@@ -184,7 +192,7 @@ func (l *line) replace(conv *conversation) {
 		cancel()
 		if err == nil {
 			l.log.Debug("session replaced", "from", conv.peerID, "to", next.peerID)
-			_ = l.put(next) // else the line was closed meanwhile
+			_ = l.put(next, 0) // else the line was closed meanwhile
 			return
 		}
 		l.log.Warn("the session could not be replaced yet", "peer", conv.peerID, "err", err)

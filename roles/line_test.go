@@ -197,6 +197,66 @@ func TestReplacement(t *testing.T) {
 	})
 }
 
+// A line keeps nothing of sessions that are lost, whatever was in hand on them.
+func TestLostSessionsAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		nodes := []*fakeNode{newFakeNode("a"), newFakeNode("b"), newFakeNode("c")}
+		lost := newFakeNode("lost before it is used")
+		lost.lose()
+		l := lineTo(t, append(nodes, lost)...)
+		for _, n := range nodes {
+			var requests []<-chan outcome
+			for range 3 {
+				requests = append(requests, begin(t.Context(), l, "POST", "x"))
+				n.next(t)
+			}
+			if got := l.InHand(); len(got) != 1 || got[0] != 3 {
+				t.Errorf("in hand: %v, want 3 on one session", got)
+			}
+			n.lose()
+			for _, r := range requests {
+				<-r
+			}
+			synctest.Wait()
+			if got := l.InHand(); len(got) != 0 {
+				t.Errorf("in hand on a lost session: %v", got)
+			}
+		}
+		<-begin(t.Context(), l, "POST", "x")
+		synctest.Wait()
+		if got := l.InHand(); len(got) != 0 {
+			t.Errorf("in hand on a session that was lost before: %v", got)
+		}
+	})
+}
+
+// A session that opens when the line is closed is closed by whoever opened it.
+func TestOpenedTooLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newFakeNode("late")
+		opening, open := make(chan struct{}), make(chan struct{})
+		l := roles.NewLine(func(context.Context) (*roles.Conversation, error) {
+			close(opening)
+			<-open
+			conv := roles.NewConversation(n.id, n, n.end, n.worn)
+			roles.OnClose(conv, func() { n.lose(); close(n.shut) })
+			return conv, nil
+		}, slog.New(slog.DiscardHandler))
+		got := begin(t.Context(), l, "GET", "x")
+		<-opening
+		l.Close()
+		close(open)
+		if o := <-got; o.err == nil {
+			t.Error("a request on a closed line was answered")
+		}
+		select {
+		case <-n.shut:
+		default:
+			t.Error("the session is still open when its opener has returned")
+		}
+	})
+}
+
 // A request on a session that nobody can replace ends with its deadline.
 func TestDeadlineWhileLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
