@@ -26,6 +26,14 @@ func (n *Consensor) openPorts() (*rtc.Ports, error) {
 		cfg.UDPExternal = n.externalDefault()
 	}
 	ports, err := rtc.OpenPorts(cfg, n.log)
+	if err == nil && len(n.cfg.UDPExternal) > 0 {
+		if err = ports.CheckExternal(); err != nil {
+			ports.Close()
+		}
+	}
+	if errors.Is(err, rtc.ErrNoAddress) {
+		return nil, &UsageError{err}
+	}
 	if err != nil && n.cfg.UDPListen == "" && n.cfg.Listen != cfg.UDP {
 		return nil, errors.Join(err, errors.New("--udp-listen gives the UDP port another address than --listen"))
 	}

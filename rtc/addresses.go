@@ -20,7 +20,7 @@ func (p *Ports) locals(host string) ([]netip.Addr, error) {
 		addrs = addrs[:maxAddresses]
 	}
 	if len(addrs) == 0 {
-		return nil, fmt.Errorf("no address of this machine fits %q, interfaces %q and family %q (see --interface and --family)", host, p.cfg.Interfaces, p.cfg.Family)
+		return nil, fmt.Errorf("%w: no address of this machine fits %q, interfaces %q and family %q (see --interface and --family)", ErrNoAddress, host, p.cfg.Interfaces, p.cfg.Family)
 	}
 	return addrs, nil
 }
@@ -36,7 +36,7 @@ func (p *Ports) expand(host string) ([]netip.Addr, error) {
 			// Clients gather no ::1 to reach it from.
 			return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), a}, nil
 		}
-		return []netip.Addr{a}, nil
+		return p.chosen(a)
 	}
 	found, err := net.LookupIP(host)
 	if err != nil {
@@ -50,6 +50,29 @@ func (p *Ports) expand(host string) ([]netip.Addr, error) {
 	}
 	shortFirst(addrs)
 	return addrs[:min(len(addrs), 1)], nil // as net.Listen does
+}
+
+// chosen returns a if it is in the family and on the interfaces that were chosen.
+func (p *Ports) chosen(a netip.Addr) ([]netip.Addr, error) {
+	if !p.inFamily(a) {
+		return nil, nil
+	}
+	if len(p.cfg.Interfaces) == 0 {
+		return []netip.Addr{a}, nil
+	}
+	return p.interfaces.addresses(true, func(name string, on netip.Addr) bool {
+		return on == a.WithZone("") && slices.Contains(p.cfg.Interfaces, name)
+	})
+}
+
+// CheckExternal refuses external addresses behind which there is no socket.
+func (p *Ports) CheckExternal() error {
+	for _, e := range p.external {
+		if p.behind(e.Addr()) == nil {
+			return fmt.Errorf("rtc: %w: no address that is listened on is of the family of the external address %s (see --udp-external and --udp-listen)", ErrNoAddress, e.Addr())
+		}
+	}
+	return nil
 }
 
 // shortFirst puts IPv4 before IPv6.

@@ -90,6 +90,9 @@ type drops struct {
 	tcpRefused atomic.Uint64 // TCP connections over a limit
 }
 
+// ErrNoAddress says that the settings of ports leave no address to use.
+var ErrNoAddress = errors.New("nowhere to listen")
+
 // OpenPorts binds the ports. It starts nothing.
 func OpenPorts(cfg PortsConfig, log *slog.Logger) (*Ports, error) {
 	p := &Ports{cfg: cfg, log: log.With("part", "ports"), interfaces: newInterfaces(), pool: newDatagramPool(), added: make(chan struct{}, 1), warned: make(map[string]bool)}

@@ -365,3 +365,28 @@ func TestAddressesChange(t *testing.T) {
 	advertised("127.0.0.3")
 	roundTrip(t, dial(t, start(t, h, "b", nil), server), "on the second")
 }
+
+// Settings that leave no address are refused, with the settings to look at.
+func TestPortsWithoutAddress(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		cfg  rtc.PortsConfig
+		says string
+	}{
+		{"another family", rtc.PortsConfig{UDP: "127.0.0.1:0", Family: "6"}, "--family"},
+		{"no such interface", rtc.PortsConfig{UDP: "127.0.0.1:0", Interfaces: []string{"nope0"}}, "--interface"},
+		{"an external address of another family", rtc.PortsConfig{UDP: "127.0.0.1:0", UDPExternal: []string{"::1"}}, "--udp-external"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p, err := rtc.OpenPorts(tt.cfg, discard())
+			if err == nil {
+				err = p.CheckExternal()
+				p.Close()
+			}
+			if !errors.Is(err, rtc.ErrNoAddress) || !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("OpenPorts = %v, want ErrNoAddress that names %s", err, tt.says)
+			}
+		})
+	}
+	openPorts(t, rtc.PortsConfig{UDP: "127.0.0.1:0", Family: "4", Interfaces: []string{"lo"}})
+}
