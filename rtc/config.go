@@ -46,8 +46,9 @@ type Config struct {
 	// Silence is after how long a peer that says nothing is gone. Peers that
 	// have nothing to say prove about every half of it that they are there.
 	Silence time.Duration
-	// SendTimeout is how long a message may wait for a peer that does not
-	// read before its session is closed.
+	// SendTimeout is how often a peer that others wait to write to is looked
+	// at: one that has read less than a sixteenth of MaxBuffered in that time
+	// loses its session.
 	SendTimeout time.Duration
 	// AnswerWait is how long a dial waits for an answer before it offers again,
 	// in DialectAuto in the other dialect: an offer may be lost, or declined by a

@@ -391,7 +391,12 @@ func (s *Session) write(ctx context.Context, frame []byte, text bool) error {
 	return nil
 }
 
-// waitBelow waits until fewer than limit bytes wait for the peer.
+// slowShare is which part of the buffered bytes a peer must read within
+// SendTimeout to count as reading.
+const slowShare = 16
+
+// waitBelow waits until fewer than limit bytes wait for the peer. It ends the
+// session of a peer that hardly reads.
 func (s *Session) waitBelow(ctx context.Context, limit uint64) error {
 	if err := s.Err(); err != nil {
 		return err
@@ -411,7 +416,7 @@ func (s *Session) waitBelow(ctx context.Context, limit uint64) error {
 			return s.Err()
 		case <-timeout.C:
 			now := s.dc.BufferedAmount()
-			if now >= last { // it has read nothing in all that time
+			if now+limit/slowShare > last { // a trickle would keep the memory for ever
 				s.c.cancel(s.c.fail(ErrSlowPeer))
 				return s.Err()
 			}

@@ -56,6 +56,33 @@ func TestSlowPeerIsClosed(t *testing.T) {
 	}
 }
 
+// Reading a little now and then does not keep the memory that a peer holds.
+func TestTricklingPeerIsClosed(t *testing.T) {
+	h := newHub()
+	n, _ := startEcho(t, h, func(c *rtc.Config) {
+		c.Serve = func(ctx context.Context, s *rtc.Session) {
+			tick := time.NewTicker(100 * time.Millisecond)
+			defer tick.Stop()
+			for ctx.Err() == nil {
+				<-tick.C
+				_, _ = s.Recv()
+			}
+		}
+	})
+	c := start(t, h, "client", func(c *rtc.Config) { c.SendTimeout, c.MaxBuffered = 300*time.Millisecond, 64<<10 })
+	s, err := c.Dial(t.Context(), target(n))
+	if err != nil {
+		t.Fatal(err)
+	}
+	msg := make([]byte, 256)
+	for end := time.Now().Add(20 * time.Second); err == nil && time.Now().Before(end); {
+		err = s.Send(t.Context(), msg)
+	}
+	if !errors.Is(err, rtc.ErrSlowPeer) {
+		t.Errorf("Send = %v, want ErrSlowPeer", err)
+	}
+}
+
 func TestShutdownFinishesWhatIsInHand(t *testing.T) {
 	h := newHub()
 	got := make(chan struct{})
