@@ -9,13 +9,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/liberdus/liberdus/internal/browser"
 )
 
 //go:embed chromium.html
@@ -57,7 +57,7 @@ func newChromiumLoad() loader {
 }
 
 func (b *chromium) start(ctx context.Context) error {
-	path, err := findChromium()
+	path, err := browser.Find()
 	if err != nil {
 		return err
 	}
@@ -66,18 +66,7 @@ func (b *chromium) start(ctx context.Context) error {
 		_, _ = w.Write(chromiumPage) // the page asks again, or its tab times out
 	}))
 	ctx, b.stop = chromedp.NewExecAllocator(context.WithoutCancel(ctx), // end ends it
-		chromedp.ExecPath(path),
-		chromedp.Flag("headless", true),
-		chromedp.Flag("no-sandbox", true), // the superuser may run no other
-		chromedp.Flag("disable-gpu", true),
-		chromedp.Flag("no-first-run", true),
-		chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("disable-sync", true),
-		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE *.local"),
-		chromedp.Flag("allow-loopback-in-peer-connection", true), // the machine may have no other interface
-		chromedp.Flag("disable-dev-shm-usage", true),
-		chromedp.WSURLReadTimeout(time.Minute),
+		browser.Options(path)...,
 	)
 	b.browser, _ = chromedp.NewContext(ctx)
 	if err := chromedp.Do(b.browser); err != nil {
@@ -130,17 +119,4 @@ func (b *chromium) end() {
 	_ = chromedp.Cancel(b.browser) // an error means that it has ended
 	b.stop()
 	b.pages.Close()
-}
-
-func findChromium() (string, error) {
-	names := []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"}
-	if named := os.Getenv("CHROME_PATH"); named != "" {
-		names = []string{named}
-	}
-	for _, name := range names {
-		if path, err := exec.LookPath(name); err == nil {
-			return path, nil
-		}
-	}
-	return "", fmt.Errorf("no browser found (looked for %s): apt-get install chromium, or set CHROME_PATH", strings.Join(names, ", "))
 }

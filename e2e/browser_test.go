@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/liberdus/liberdus/internal/browser"
 )
 
 // An outcome is what a page leaves in window.result.
@@ -43,25 +45,7 @@ func pagesHandler() http.Handler {
 // browse starts a browser with an empty profile and returns a context for its tabs.
 func browse(t *testing.T, more ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
-	ctx, cancel := chromedp.NewExecAllocator(context.Background(), append([]chromedp.ExecAllocatorOption{
-		chromedp.ExecPath(tools.browser),
-		chromedp.Flag("headless", true),
-		chromedp.Flag("no-sandbox", true), // tests often run as root
-		chromedp.Flag("disable-gpu", true),
-		chromedp.Flag("disable-quic", true),
-		chromedp.Flag("no-first-run", true),
-		chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("disable-sync", true),
-		// PeerJS asks public STUN servers when it loads: no name of another machine resolves.
-		// (Names in .local are what browsers put in place of their own addresses.)
-		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE *.local"),
-		// WebRTC gathers no candidate on loopback, so on a machine that has no other
-		// interface a page could reach nobody.
-		chromedp.Flag("allow-loopback-in-peer-connection", true),
-		chromedp.Flag("disable-dev-shm-usage", true), // containers have a small /dev/shm
-		chromedp.WSURLReadTimeout(time.Minute),
-	}, more...)...)
+	ctx, cancel := chromedp.NewExecAllocator(context.Background(), browser.Options(tools.browser, more...)...)
 	t.Cleanup(cancel)
 	tab, cancel := chromedp.NewContext(ctx)
 	t.Cleanup(func() {

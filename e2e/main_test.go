@@ -25,6 +25,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/liberdus/liberdus/internal/browser"
 	"github.com/liberdus/liberdus/internal/testacme"
 )
 
@@ -80,7 +81,7 @@ func prepare(dir string) (toolbox, error) {
 		library:  filepath.Join(dir, "simple-peerjs.js"),
 	}
 	var err error
-	if box.browser, err = findBrowser(); err != nil {
+	if box.browser, err = browser.Find(); err != nil {
 		return box, err
 	}
 	if box.certutil, err = exec.LookPath("certutil"); err != nil {
@@ -96,20 +97,6 @@ func prepare(dir string) (toolbox, error) {
 		return box, err
 	}
 	return box, bundle(ctx, box.library)
-}
-
-// findBrowser looks for Chromium under the names that distributions give it.
-func findBrowser() (string, error) {
-	names := []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"}
-	if named := os.Getenv("CHROME_PATH"); named != "" {
-		names = []string{named}
-	}
-	for _, name := range names {
-		if path, err := exec.LookPath(name); err == nil {
-			return path, nil
-		}
-	}
-	return "", fmt.Errorf("no browser found (looked for %s): apt-get install chromium, or set CHROME_PATH", strings.Join(names, ", "))
 }
 
 // findNginx looks in the folder of system programs too, which is not on every user's path.
