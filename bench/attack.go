@@ -11,18 +11,39 @@ import (
 )
 
 func attackScenarios() []scenario {
-	return []scenario{{
+	all := scenario{
 		section: "Signalling server, under attack", name: "bad input",
-		about: "10,000 sockets say nothing and read nothing, 1,000 send garbage as fast as they can, one sends messages of 100 MiB, one sends itself offers and reads none; who is thrown out comes back. " +
-			"They come from the load's core and from limited addresses; 16 honest pairs on the server's core relay 400 offers a second meanwhile",
-		sides: []side{{name: liberdus, measure: measureAttack}},
+		about: "10,000 sockets say nothing and read nothing, 500 send text that is no JSON as fast as they can, 500 text that is not UTF-8, one sends messages of 100 MiB, " +
+			"one sends itself offers and reads none; who is thrown out comes back after a second. They come from the load's core; 16 honest pairs on the server's core relay 400 offers a second meanwhile. " +
+			"Nobody is exempt from limits; attackers have 100 addresses, honest peers 16 others",
+		sides: []side{{name: liberdus, measure: measureAttack(attackArgs{Silent: 10_000, Garbage: 500, Invalid: 500, Big: 1, Mute: 1})}},
 		metrics: []metric{
 			{name: "p99 latency under attack against before", goals: []goal{{"", 2}}},
 			{name: "p99 latency before", unit: "µs"},
 			{name: "p99 latency under attack", unit: "µs"},
+			{name: "median latency before", unit: "µs"},
+			{name: "median latency under attack", unit: "µs"},
+			{name: "server's processor before", unit: "%"},
+			{name: "server's processor under attack", unit: "%"},
 			{name: "resident memory under attack", unit: "MB"},
 		},
-	}}
+	}
+	scenarios := []scenario{all}
+	for _, part := range []struct {
+		name, about string
+		args        attackArgs
+	}{
+		{"bad input, silence", "the 10,000 silent sockets alone", attackArgs{Silent: 10_000}},
+		{"bad input, flood", "those alone that send text that is no JSON", attackArgs{Garbage: 500}},
+		{"bad input, storm", "those alone that send text that is not UTF-8, and come back", attackArgs{Invalid: 500}},
+		{"bad input, huge", "messages of 100 MiB and offers to oneself alone", attackArgs{Big: 1, Mute: 1}},
+	} {
+		s := all
+		s.name, s.about = part.name, part.about
+		s.sides = []side{{name: liberdus, measure: measureAttack(part.args)}}
+		scenarios = append(scenarios, s)
+	}
+	return scenarios
 }
 
 const (
@@ -30,45 +51,78 @@ const (
 	honestPace  = 40 * time.Millisecond
 )
 
-func measureAttack(ctx context.Context, e *env) (figures, error) {
-	s, err := e.archiver(ctx, "--concurrent-limit", "100000", "--limit-exempt", "127.0.0.0/24")
-	if err != nil {
-		return nil, err
-	}
-	honest, err := e.loadOn(onServerCore, "signalling")
-	if err != nil {
-		return nil, err
-	}
-	ask := relayArgs{Addr: s.addr, Pairs: honestPairs, Messages: e.few(6000, 800), Bytes: offerBytes, Pace: honestPace}
-	var before, under relayed
-	for range 2 { // the first time is to warm up
-		if err := honest.do(ctx, "relay", ask, &before); err != nil {
+func measureAttack(a attackArgs) func(context.Context, *env) (figures, error) {
+	return func(ctx context.Context, e *env) (figures, error) {
+		s, err := e.archiver(ctx, "--concurrent-limit", "100000", "--limit-exempt", "")
+		if err != nil {
 			return nil, err
 		}
+		honest, err := e.loadOn(onServerCore, "signalling")
+		if err != nil {
+			return nil, err
+		}
+		h := honestPeers{e: e, s: s, l: honest}
+		h.relay(ctx) // to warm up
+		before := h.relay(ctx)
+		bad, err := e.load("attack")
+		if err != nil {
+			return nil, err
+		}
+		a.Addr = s.addr
+		if e.quick {
+			a.Silent, a.Garbage, a.Invalid = a.Silent/20, a.Garbage/20, a.Invalid/20
+		}
+		if err := bad.do(ctx, "attack", a, nil); err != nil {
+			return nil, err
+		}
+		under := h.relay(ctx)
+		if h.err != nil {
+			return nil, h.err
+		}
+		rss, err := s.rss()
+		return figures{
+			"p99 latency under attack against before": under.p99 / before.p99,
+			"p99 latency before":                      before.p99,
+			"p99 latency under attack":                under.p99,
+			"median latency before":                   before.median,
+			"median latency under attack":             under.median,
+			"server's processor before":               before.cpu * 100,
+			"server's processor under attack":         under.cpu * 100,
+			"resident memory under attack":            rss / (1 << 20),
+		}, err
 	}
-	bad, err := e.load("attack")
-	if err != nil {
-		return nil, err
-	}
-	if err := bad.do(ctx, "attack", attackArgs{Addr: s.addr, Silent: e.few(10_000, 500), Garbage: e.few(1000, 50)}, nil); err != nil {
-		return nil, err
-	}
-	if err := honest.do(ctx, "relay", ask, &under); err != nil {
-		return nil, err
-	}
-	rss, err := s.rss()
-	return figures{
-		"p99 latency under attack against before": under.P99.Seconds() / before.P99.Seconds(),
-		"p99 latency before":                      micros(before.P99, 1),
-		"p99 latency under attack":                micros(under.P99, 1),
-		"resident memory under attack":            rss / (1 << 20),
-	}, err
 }
 
-// attackArgs ask for so many attackers of each kind, and one of the others.
+// honestPeers go on whatever happens. After an error they do nothing more.
+type honestPeers struct {
+	e   *env
+	s   *server
+	l   *load
+	err error
+}
+
+// served is how they were served: latencies in microseconds, and the part of a core
+// that the server took.
+type served struct{ median, p99, cpu float64 }
+
+func (h *honestPeers) relay(ctx context.Context) served {
+	if h.err != nil {
+		return served{}
+	}
+	ask := relayArgs{Addr: h.s.addr, Pairs: honestPairs, Messages: h.e.few(5000, 800), Bytes: offerBytes, Pace: honestPace}
+	var r relayed
+	cpu, err := h.s.spent(func() error { return h.l.do(ctx, "relay", ask, &r) })
+	h.err = err
+	return served{median: micros(r.P50, 1), p99: micros(r.P99, 1), cpu: cpu.Seconds() / r.Wall.Seconds()}
+}
+
+// attackArgs ask for so many attackers of each kind.
 type attackArgs struct {
-	Addr            string
-	Silent, Garbage int
+	Addr      string
+	Silent    int // say nothing, and read nothing
+	Garbage   int // send text that is no JSON
+	Invalid   int // send text that is not UTF-8
+	Big, Mute int // send messages of 100 MiB; send themselves offers and read none
 }
 
 // newAttack plays those who mean harm. They go on until the process ends.
@@ -82,13 +136,20 @@ func newAttack() loader {
 		silent = append(silent, open(a)...)
 		offer := fmt.Appendf(nil, `{"type":"OFFER","dst":"mute","payload":%s}`, description(1, offerBytes))
 		big := bytes.Repeat([]byte("x"), 1<<20)
+		garbage, invalid := frame(opText, bytes.Repeat([]byte(`{x"`), 300)), frame(opText, bytes.Repeat([]byte("{\xff\""), 300))
 		for i := range a.Garbage {
-			garbage := frame(opText, bytes.Repeat([]byte{'{', byte(i), '"'}, 300))
 			go repeat(a.Addr, i, fmt.Sprintf("garbage-%d", i), nil, garbage)
 		}
+		for i := range a.Invalid {
+			go repeat(a.Addr, i, fmt.Sprintf("invalid-%d", i), nil, invalid)
+		}
 		header := []byte{0x81, 0xff, 0, 0, 0, 0, 6 << 4, 0, 0, 0, 0, 0, 0, 0} // 100 MiB, masked with zeroes
-		go repeat(a.Addr, 1, "big", header, big)
-		go repeat(a.Addr, 2, "mute", nil, frame(opText, offer))
+		for range a.Big {
+			go repeat(a.Addr, 1, "big", header, big)
+		}
+		for range a.Mute {
+			go repeat(a.Addr, 2, "mute", nil, frame(opText, offer))
+		}
 		return nil, nil
 	}
 }
