@@ -16,7 +16,9 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"math/big"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,6 +37,13 @@ type Ledger interface {
 	// Account returns an account's canonical text, nil if there is none
 	// (the data of shardus.getLocalOrRemoteAccount).
 	Account(ctx context.Context, id string) (json.RawMessage, error)
+	// Head is Account, without the messages of a chat.
+	Head(ctx context.Context, id string) (json.RawMessage, error)
+	// Messages returns the canonical text of the list of a chat's transactions
+	// since a time in ms, nil if there is no such chat.
+	Messages(ctx context.Context, chatID string, since float64) (json.RawMessage, error)
+	// StakeRequired returns the least stake on a node, in wei.
+	StakeRequired() *big.Int
 	// Receipt returns a transaction's receipt, nil if it is not known.
 	Receipt(ctx context.Context, txID string) (json.RawMessage, error)
 }
@@ -72,8 +81,8 @@ func New(l Ledger, nodeInfo func() signing.Object, log *slog.Logger) *API {
 	return a
 }
 
-// A handler answers a request; param is what stood for the placeholder.
-type handler func(ctx context.Context, param string, r rpc.Request) (rpc.Response, error)
+// A handler answers a request.
+type handler func(ctx context.Context, p params, r rpc.Request) (rpc.Response, error)
 
 // Handle answers one request.
 func (a *API) Handle(ctx context.Context, r rpc.Request) rpc.Response {
@@ -88,11 +97,11 @@ func (a *API) Handle(ctx context.Context, r rpc.Request) rpc.Response {
 		if rt.method != r.Method {
 			continue
 		}
-		if param, ok := rt.match(path); ok {
+		if p, ok := rt.match(path); ok {
 			if a.upstream != nil && !rt.own {
 				return a.handOn(ctx, rt, path, r)
 			}
-			resp, err := rt.handle(ctx, param, r)
+			resp, err := rt.handle(ctx, p, r)
 			if err != nil {
 				return a.fault(ctx, r, err)
 			}
@@ -102,9 +111,9 @@ func (a *API) Handle(ctx context.Context, r rpc.Request) rpc.Response {
 	return a.missing(path, r)
 }
 
-// missing says that there is no such path, and what there is.
+// missing says that there is no such path, and with what those begin that are.
 func (a *API) missing(path []string, r rpc.Request) rpc.Response {
-	return rpc.Fault(rpc.NotFound, "no such path: "+r.Method+" /"+clip(strings.Join(path, "/"))+"; this node has "+a.known())
+	return rpc.Fault(rpc.NotFound, "no such path: "+r.Method+" /"+clip(strings.Join(path, "/"))+"; those of this node begin with "+a.known())
 }
 
 // fault turns an error of the ledger into what the caller sees.
@@ -119,18 +128,20 @@ func (a *API) fault(ctx context.Context, r rpc.Request, err error) rpc.Response 
 	return rpc.Fault(rpc.Unavailable, "the node's ledger is unavailable")
 }
 
-// known lists the routes for a caller who missed.
+// known lists how the routes begin, for a caller who missed.
 func (a *API) known() string {
 	var names []string
 	for _, rt := range a.routes {
-		names = append(names, rt.method+" /"+rt.pattern)
+		if !slices.Contains(names, rt.steps[0]) {
+			names = append(names, rt.steps[0])
+		}
 	}
 	return strings.Join(names, ", ")
 }
 
 // segments splits the path of an rpc url and undoes its percent escapes.
 func segments(target string) ([]string, error) {
-	path, _, _ := strings.Cut(target, "?") // no route takes a query
+	path, _, _ := strings.Cut(target, "?") // which one route reads by itself
 	list := strings.Split(strings.TrimSuffix(path, "/"), "/")
 	if !strings.Contains(path, "%") {
 		return list, nil

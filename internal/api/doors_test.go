@@ -9,13 +9,17 @@ import (
 	"unicode/utf8"
 )
 
-const routes = "POST /inject, GET /account/{id}, GET /transaction/{id}, GET /timestamp, GET /nodeInfo, GET /is-healthy"
+const routes = "inject, account, messages, address, transaction, collector, timestamp, nodeInfo, is-healthy, netconfig, node, " +
+	"stake, canStake, canUnstake, network, issues, proposals"
 
 func fault(code, text string) string { return `{"code":"` + code + `","error":"` + text + `"}` }
 
 func notFound(what string) string {
-	return fault("not-found", "no such path: "+what+"; this node has "+routes)
+	return fault("not-found", "no such path: "+what+"; those of this node begin with "+routes)
 }
+
+// receiptID is the id of a transaction that failed.
+const receiptID = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
 const accountA1 = `{"balance":{"dataType":"bi","value":"1f"},"id":"a1"}`
 
@@ -55,6 +59,82 @@ func TestBothDoors(t *testing.T) {
 		{"GET account/{id}", "GET", "/account/id", `"a1"`, 400, fault("bad-request", `account/id wants a body {\"id\":\"\u003caccount id\u003e\"}`)},
 		{"GET account/{id}", "GET", "/account/id", `null`, 400, fault("bad-request", `account/id wants a body {\"id\":\"\u003caccount id\u003e\"}`)},
 
+		{"GET account/{id}/balance", "GET", "/account/u1/balance", "", 200, `{"balance":{"dataType":"bi","value":"2a"}}`},
+		{"GET account/{id}/balance", "GET", "/account/nobody/balance", "", 200, `{"error":"No account with the given id"}`},
+		{"GET account/{id}/balance", "GET", "/account/c1/balance", "", 200, `{"error":{}}`},
+		{"GET account/{id}/balance", "GET", "/account/id/balance", `{"id":"u1"}`, 200, `{"error":{}}`}, // no literal form here
+		{"GET account/{id}/alias", "GET", "/account/u1/alias", "", 200, `{"handle":"bob"}`},
+		{"GET account/{id}/alias", "GET", "/account/u2/alias", "", 200, `{"handle":null}`},
+		{"GET account/{id}/alias", "GET", "/account/nobody/alias", "", 200, `{"handle":null}`},
+		{"GET account/{id}/alias", "GET", "/account/c1/alias", "", 200, `{}`},
+		{"GET account/{id}/toll", "GET", "/account/u1/toll", "", 200, `{"toll":{"dataType":"bi","value":"7"}}`},
+		{"GET account/{id}/toll", "GET", "/account/nobody/toll", "", 200, `{"error":"No account with the given id"}`},
+		{"GET account/{id}/toll", "GET", "/account/h1/toll", "", 200, `{"error":{}}`},
+		{"GET account/{id}/{friendId}/toll", "GET", "/account/u1/u2/toll", "", 200, `{"toll":{"dataType":"bi","value":"7"}}`},
+		{"GET account/{id}/{friendId}/toll", "GET", "/account/nobody/u2/toll", "", 200, `{"error":"No account with the given id"}`},
+		{"GET account/{id}/friends", "GET", "/account/u1/friends", "", 200, `{"friends":{}}`},
+		{"GET account/{id}/friends", "GET", "/account/nobody/friends", "", 200, `{"error":"No account for given id"}`},
+		{"GET account/{id}/recentMessages", "GET", "/account/u2/recentMessages", "", 200, `{"messages":[]}`},
+		{"GET account/{id}/recentMessages", "GET", "/account/u1/recentMessages", "", 200, `{"error":{}}`},
+		{"GET account/{id}/recentMessages", "GET", "/account/nobody/recentMessages", "", 200, `{"error":"No account for given id"}`},
+		{"GET account/{id}/chats/{timestamp}", "GET", "/account/u1/chats/0", "", 200, `{"accountTimestamp":3000,"chats":{"p1":"c1","p2":"c2"}}`},
+		{"GET account/{id}/chats/{timestamp}", "GET", "/account/u1/chats/1000", "", 200, `{"accountTimestamp":3000,"chats":{"p2":"c2"}}`},
+		{"GET account/{id}/chats/{timestamp}", "GET", "/account/u1/chats/999.5", "", 200, `{"accountTimestamp":3000,"chats":{"p1":"c1","p2":"c2"}}`},
+		{"GET account/{id}/chats/{timestamp}", "GET", "/account/u1/chats/2e3", "", 200, `{"accountTimestamp":3000,"chats":{}}`},
+		{"GET account/{id}/chats/{timestamp}", "GET", "/account/u1/chats/-1", "", 200, `{"accountTimestamp":3000,"chats":{"p1":"c1","p2":"c2"}}`},
+		{"GET account/{id}/chats/{timestamp}", "GET", "/account/u1/chats/1e999", "", 200, `{"accountTimestamp":3000,"chats":{}}`},
+		{"GET account/{id}/chats/{timestamp}", "GET", "/account/u1/chats/NaN", "", 200, `{"accountTimestamp":3000,"chats":{"p1":"c1","p2":"c2"}}`},
+		{"GET account/{id}/chats/{timestamp}", "GET", "/account/u1/chats/toll", "", 200, `{"accountTimestamp":3000,"chats":{"p1":"c1","p2":"c2"}}`},
+		{"GET account/{id}/chats/{timestamp}", "GET", "/account/u2/chats/0", "", 200, `{"accountTimestamp":3000,"chats":{}}`},
+		{"GET account/{id}/chats/{timestamp}", "GET", "/account/nobody/chats/0", "", 200, `{"error":"No account with the given id"}`},
+		{"GET account/{id}/chats/{timestamp}", "GET", "/account/h1/chats/0", "", 200, `{"error":{}}`},
+		{"GET messages/{chatId}/toll", "GET", "/messages/c1/toll", "", 200, `{"read":[0,5],"replied":[0,6],"toll":{"required":[1,0]}}`},
+		{"GET messages/{chatId}/toll", "GET", "/messages/none/toll", "", 200, `{"error":"No account with the given chatId"}`},
+		{"GET messages/{chatId}/toll", "GET", "/messages/h1/toll", "", 200, `{}`},
+		{"GET messages/{chatId}/{timestamp}", "GET", "/messages/c1/17", "", 200, `{"messages":[{"since":17}]}`},
+		{"GET messages/{chatId}/{timestamp}", "GET", "/messages/c1/tolls", "", 200, `{"messages":[{"since":0}]}`},
+		{"GET messages/{chatId}/{timestamp}", "GET", "/messages/none/0", "", 200, `{"error":"Chat doesn't exist"}`},
+		{"GET messages/{chatId}/{timestamp}", "GET", "/messages/u1/0", "", 200, `{"error":"no chat history for this request"}`},
+		{"GET address/{aliasHash}", "GET", "/address/h1", "", 200, `{"address":"u1"}`},
+		{"GET address/{aliasHash}", "GET", "/address/none", "", 200, `{"error":"No account exists for the given handle"}`},
+		{"GET address/{aliasHash}", "GET", "/address/u1", "", 200, `{}`},
+		{"GET collector/api/transaction", "GET", "/collector/api/transaction?appReceiptId=" + receiptID, "", 200, `{"transaction":{"success":false}}`},
+		{"GET collector/api/transaction", "GET", "/collector/api/transaction?x=1&appReceiptId=" + strings.ToUpper(receiptID), "", 200, `{"transaction":{"success":false}}`},
+		{"GET collector/api/transaction", "GET", "/collector/api/transaction?appReceiptId=" + strings.Repeat("0", 64), "", 200, `{"transaction":null}`},
+		{"GET collector/api/transaction", "GET", "/collector/api/transaction?appReceiptId=t1", "", 200, `{"error":"Invalid app receipt id","success":false}`},
+		{"GET collector/api/transaction", "GET", "/collector/api/transaction", "", 200, `{"reason":"Not specified which transaction to query","success":false}`},
+		{"GET collector/api/transaction", "GET", "/collector/api/transaction?appReceiptId=%zz", "", 400, fault("bad-request", `query: invalid URL escape \"%zz\"`)},
+		{"GET stake", "GET", "/stake", "", 200, `{"stakeRequired":{"dataType":"bi","value":"0000000029b338ad"},"stakeRequiredUsd":{"dataType":"bi","value":"0000000029b338ad"}}`},
+		{"GET canStake/{nominee}", "GET", "/canStake/n1", "", 200, `{"stakeAllowed":{"reason":"Restaking is not allowed yet. Please wait 1799 seconds.","remainingTime":1799000,"restakeAllowed":false}}`},
+		{"GET canStake/{nominee}", "GET", "/canStake/n2", "", 200, `{"stakeAllowed":{"reason":"","remainingTime":0,"restakeAllowed":true}}`},
+		{"GET canStake/{nominee}", "GET", "/canStake/n3", "", 200, `{"stakeAllowed":{"reason":"Nominee account stake timestamp not found.","remainingTime":0,"restakeAllowed":true}}`},
+		{"GET canStake/{nominee}", "GET", "/canStake/u1", "", 200, `{"error":"account not found"}`},
+		{"GET canStake/{nominee}", "GET", "/canStake/nobody", "", 200, `{"error":"account not found"}`},
+		{"GET canUnstake/{nominee}/{nominator}", "GET", "/canUnstake/n1/u1", "", 200, `{"stakeUnlocked":{"reason":"","remainingTime":0,"unlocked":true}}`},
+		{"GET canUnstake/{nominee}/{nominator}", "GET", "/canUnstake/n2/u1", "", 200, `{"stakeUnlocked":{"reason":"The nominator has no stake on this node.","remainingTime":-1,"unlocked":false}}`},
+		{"GET canUnstake/{nominee}/{nominator}", "GET", "/canUnstake/n1/u2", "", 200, `{"stakeUnlocked":{"reason":"The nominator has no stake on this node.","remainingTime":-1,"unlocked":false}}`},
+		{"GET canUnstake/{nominee}/{nominator}", "GET", "/canUnstake/u1/n1", "", 200, `{"error":"account not found"}`},
+		{"GET netconfig", "GET", "/netconfig", "", 200, `{"config":{}}`},
+		{"GET node/rotation", "GET", "/node/rotation", "", 200, `{"isRotationBound":false,"rotationIndex":{"idx":1,"total":1}}`},
+		{"GET network/parameters", "GET", "/network/parameters", "", 200, `{"parameters":{"current":{"activeVersion":"2.4.8","restakeCooldown":1800000},"devIssue":2,"devWindows":null,` +
+			`"developerFund":[],"issue":1,"listOfChanges":[],"next":{"title":"x"},"nextDevWindows":{},"nextDeveloperFund":[],"nextWindows":{},"windows":{"start":1}}}`},
+		{"GET network/parameters/next", "GET", "/network/parameters/next", "", 200, `{"parameters":{"title":"x"}}`},
+		{"GET network/windows", "GET", "/network/windows", "", 200, `{"windows":{"start":1}}`},
+		{"GET network/windows/all", "GET", "/network/windows/all", "", 200, `{"devWindows":null,"windows":{"start":1}}`},
+		{"GET network/windows/dev", "GET", "/network/windows/dev", "", 200, `{"devWindows":null}`},
+		{"GET issues", "GET", "/issues", "", 200, `{"issues":[]}`},
+		{"GET issues/latest", "GET", "/issues/latest", "", 200, `{"issue":null}`},
+		{"GET issues/count", "GET", "/issues/count", "", 200, `{"count":1}`},
+		{"GET issues/dev", "GET", "/issues/dev", "", 200, `{"devIssues":[]}`},
+		{"GET issues/dev/latest", "GET", "/issues/dev/latest", "", 200, `{"devIssue":null}`},
+		{"GET issues/dev/count", "GET", "/issues/dev/count", "", 200, `{"count":2}`},
+		{"GET proposals", "GET", "/proposals", "", 200, `{"proposals":[]}`},
+		{"GET proposals/latest", "GET", "/proposals/latest", "", 200, `{"proposals":[]}`},
+		{"GET proposals/count", "GET", "/proposals/count", "", 200, `{"count":null}`},
+		{"GET proposals/dev", "GET", "/proposals/dev", "", 200, `{"devProposals":[]}`},
+		{"GET proposals/dev/latest", "GET", "/proposals/dev/latest", "", 200, `{"devProposals":[]}`},
+		{"GET proposals/dev/count", "GET", "/proposals/dev/count", "", 200, `{"count":null}`},
+
 		{"GET transaction/{id}", "GET", "/transaction/t1", "", 200, `{"transaction":{"success":true,"txId":"t1"}}`},
 		{"GET transaction/{id}", "GET", "/transaction/t2", "", 200, `{"transaction":null}`},
 		{"GET timestamp", "GET", "/timestamp", "", 200, `{"timestamp":946684800000}`}, // where a bubble's clock begins
@@ -84,7 +164,11 @@ func TestBothDoors(t *testing.T) {
 		{"", "GET", "/account", "", 404, notFound("GET /account")},
 		{"", "GET", "/account/", "", 404, notFound("GET /account")},
 		{"", "GET", "/account//", "", 404, notFound("GET /account/")},
-		{"", "GET", "/account/a1/balance", "", 404, notFound("GET /account/a1/balance")},
+		{"", "GET", "/account/a1/transactions", "", 404, notFound("GET /account/a1/transactions")},
+		{"", "GET", "/accounts", "", 404, notFound("GET /accounts")},
+		{"", "PUT", "/query-certificate", "{}", 404, notFound("PUT /query-certificate")},
+		{"", "GET", "/collector/api/account", "", 404, notFound("GET /collector/api/account")},
+		{"", "GET", "/messages/c1", "", 404, notFound("GET /messages/c1")},
 		{"", "GET", "/Account/a1", "", 404, notFound("GET /Account/a1")},
 		{"", "GET", "/nodeInfo/..", "", 404, notFound("GET /nodeInfo/..")},
 		{"", "GET", "/debug/dump?secret=1", "", 404, notFound("GET /debug/dump")},

@@ -11,7 +11,7 @@ import (
 
 // inject offers a transaction to the ledger. The body is {"tx":"<text>"}, as
 // wallets send it over HTTP, or the transaction itself.
-func (a *API) inject(ctx context.Context, _ string, r rpc.Request) (rpc.Response, error) {
+func (a *API) inject(ctx context.Context, _ params, r rpc.Request) (rpc.Response, error) {
 	size := min(int64(len(r.Body)), maxInjecting)
 	if a.injecting.Acquire(ctx, size) != nil { // it waited as long as it might
 		return rpc.Fault(rpc.Busy, "too many transactions at once"), nil
@@ -39,7 +39,8 @@ func (a *API) inject(ctx context.Context, _ string, r rpc.Request) (rpc.Response
 
 // account answers account/<id>, and account/id with the id in the body: the
 // literal form that the first clients send.
-func (a *API) account(ctx context.Context, id string, r rpc.Request) (rpc.Response, error) {
+func (a *API) account(ctx context.Context, p params, r rpc.Request) (rpc.Response, error) {
+	id := p[0]
 	literal := id == "id" && len(r.Body) > 0
 	if literal {
 		var err error
@@ -71,42 +72,18 @@ func literalID(body json.RawMessage) (string, error) {
 	return "", &badRequest{`account/id wants a body {"id":"<account id>"}`}
 }
 
-func (a *API) transaction(ctx context.Context, id string, _ rpc.Request) (rpc.Response, error) {
-	data, err := a.ledger.Receipt(ctx, id)
+func (a *API) transaction(ctx context.Context, p params, _ rpc.Request) (rpc.Response, error) {
+	data, err := a.ledger.Receipt(ctx, p[0])
 	if err != nil {
 		return rpc.Response{}, fmt.Errorf("receipt: %w", err)
 	}
 	return wrap("transaction", data), nil
 }
 
-func (a *API) timestamp(context.Context, string, rpc.Request) (rpc.Response, error) {
+func (a *API) timestamp(context.Context, params, rpc.Request) (rpc.Response, error) {
 	return reply(signing.Object{"timestamp": now()})
 }
 
-func (a *API) getNodeInfo(context.Context, string, rpc.Request) (rpc.Response, error) {
+func (a *API) getNodeInfo(context.Context, params, rpc.Request) (rpc.Response, error) {
 	return reply(signing.Object{"nodeInfo": a.nodeInfo()})
-}
-
-// wrap puts an account or a receipt, whose text is canonical already, under
-// its name.
-func wrap(name string, data json.RawMessage) rpc.Response {
-	data = orNull(data)
-	body := make([]byte, 0, len(name)+len(data)+len(`{"":}`))
-	body = append(append(append(body, `{"`...), name...), `":`...)
-	return rpc.Encoded(append(append(body, data...), '}'))
-}
-
-func orNull(data json.RawMessage) json.RawMessage {
-	if data == nil {
-		return json.RawMessage("null")
-	}
-	return data
-}
-
-func reply(o signing.Object) (rpc.Response, error) {
-	body, err := signing.Canonical(o)
-	if err != nil {
-		return rpc.Response{}, fmt.Errorf("reply: %w", err)
-	}
-	return rpc.Encoded(body), nil
 }

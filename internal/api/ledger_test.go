@@ -29,7 +29,7 @@ func failing(err error) fake {
 	look := func(context.Context, string) (json.RawMessage, error) { return nil, err }
 	return fake{
 		put:     func(context.Context, signing.Object) (ledger.Result, error) { return ledger.Result{}, err },
-		account: look, receipt: look,
+		account: look, list: look, receipt: look,
 	}
 }
 
@@ -39,6 +39,14 @@ var asking = []struct{ method, path, body string }{
 	{"GET", "/account/a1", ""},
 	{"GET", "/account/id", `{"id":"a1"}`},
 	{"GET", "/transaction/t1", ""},
+	{"GET", "/account/u1/balance", ""},
+	{"GET", "/account/u1/chats/0", ""},
+	{"GET", "/account/u1/friends", ""},
+	{"GET", "/messages/c1/0", ""},
+	{"GET", "/messages/c1/toll", ""},
+	{"GET", "/address/h1", ""},
+	{"GET", "/network/parameters", ""},
+	{"GET", "/canUnstake/n1/u1", ""},
 }
 
 func TestLedgerErrors(t *testing.T) {
@@ -80,7 +88,7 @@ func TestLedgerDeadlines(t *testing.T) {
 			_, err := waits(ctx, "")
 			return ledger.Result{}, err
 		},
-		account: waits, receipt: waits,
+		account: waits, list: waits, receipt: waits,
 	}
 	for _, ask := range asking {
 		t.Run(ask.path, func(t *testing.T) {

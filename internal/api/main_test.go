@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -28,6 +29,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type fake struct {
 	put     func(ctx context.Context, tx signing.Object) (ledger.Result, error)
 	account func(ctx context.Context, id string) (json.RawMessage, error)
+	list    func(ctx context.Context, chatID string) (json.RawMessage, error)
 	receipt func(ctx context.Context, id string) (json.RawMessage, error)
 }
 
@@ -45,6 +47,20 @@ func (f fake) Receipt(ctx context.Context, id string) (json.RawMessage, error) {
 	return f.receipt(ctx, id)
 }
 
+func (f fake) Head(ctx context.Context, id string) (json.RawMessage, error) {
+	return f.account(ctx, id)
+}
+
+func (f fake) Messages(ctx context.Context, id string, since float64) (json.RawMessage, error) {
+	list, err := f.list(ctx, id)
+	if list != nil {
+		list = fmt.Appendf(nil, `[{"since":%v}]`, since)
+	}
+	return list, err
+}
+
+func (f fake) StakeRequired() *big.Int { return big.NewInt(0x29b338ad) }
+
 // working accepts what is signed by "alice", and has one account and one
 // receipt. What it was asked shows in its answers.
 func working() fake {
@@ -56,6 +72,7 @@ func working() fake {
 			return ledger.Result{Success: true, Reason: "queued", Status: 200, TxID: string(signing.MustCanonical(tx))}, nil
 		},
 		account: found("a1", `{"balance":{"dataType":"bi","value":"1f"},"id":"a1"}`),
+		list:    found("c1", `[]`),
 		receipt: found("t1", `{"success":true,"txId":"t1"}`),
 	}
 }
@@ -66,8 +83,29 @@ func found(id, data string) func(context.Context, string) (json.RawMessage, erro
 		case id, "id", "a/b c?d", "ü":
 			return json.RawMessage(data), nil
 		}
+		if id == "t1" && asked == receiptID {
+			return json.RawMessage(`{"success":false}`), nil
+		}
+		if text, found := others[asked]; found && id == "a1" {
+			return json.RawMessage(text), nil
+		}
 		return nil, nil
 	}
+}
+
+// others are accounts of each type beside a1, and the network's.
+var others = map[string]string{
+	"u1": `{"alias":"bob","data":{"balance":{"dataType":"bi","value":"2a"},"chats":{` +
+		`"p1":{"chatId":"c1","receivedTimestamp":1000},"p2":{"chatId":"c2","receivedTimestamp":2000}},` +
+		`"friends":{},"toll":{"dataType":"bi","value":"7"}},"operatorAccountInfo":{"nominee":"n1"},"timestamp":3000,"type":"UserAccount"}`,
+	"u2": `{"alias":null,"data":{"balance":{"dataType":"bi","value":"0"},"chats":{},"friends":{},"toll":{"dataType":"bi","value":"7"}},"timestamp":3000,"type":"UserAccount"}`,
+	"n1": `{"stakeTimestamp":946684799000,"type":"NodeAccount"}`, // a second before a bubble's clock begins
+	"n2": `{"stakeTimestamp":946682999999,"type":"NodeAccount"}`,
+	"n3": `{"stakeTimestamp":0,"type":"NodeAccount"}`,
+	"c1": `{"messages":[],"read":[0,5],"replied":[0,6],"toll":{"required":[1,0]},"type":"ChatAccount"}`,
+	"h1": `{"address":"u1","inbox":"bob","type":"AliasAccount"}`,
+	ledger.NetworkAccountID: `{"current":{"activeVersion":"2.4.8","restakeCooldown":1800000},"devIssue":2,"devWindows":null,"developerFund":[],` +
+		`"issue":1,"listOfChanges":[],"next":{"title":"x"},"nextDevWindows":{},"nextDeveloperFund":[],"nextWindows":{},"type":"NetworkAccount","windows":{"start":1}}`,
 }
 
 func newAPI(l api.Ledger) *api.API {

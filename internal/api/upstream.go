@@ -97,7 +97,7 @@ func wrapTx(text []byte) ([]byte, error) {
 }
 
 // isHealthy tells whoever watches the node whether it can be used.
-func (a *API) isHealthy(ctx context.Context, _ string, _ rpc.Request) (rpc.Response, error) {
+func (a *API) isHealthy(ctx context.Context, _ params, _ rpc.Request) (rpc.Response, error) {
 	if a.upstream != nil {
 		if err := a.upstream.Healthy(); err != nil {
 			return rpc.Fault(rpc.Unavailable, err.Error()), nil

@@ -1,0 +1,175 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/liberdus/liberdus/internal/rpc"
+	"github.com/liberdus/liberdus/internal/signing"
+)
+
+// What a node says of an account that is not there. Clients match on it.
+const (
+	noAccount    = "No account with the given id"
+	noAccountFor = "No account for given id"
+	noHandle     = "No account exists for the given handle"
+	noChat       = "Chat doesn't exist"
+	noChatID     = "No account with the given chatId"
+	noHistory    = "no chat history for this request"
+	notFound     = "account not found"
+)
+
+// head returns the members of an account, nil if there is none. A chat comes
+// without its messages.
+func (a *API) head(ctx context.Context, id string) (members, error) {
+	text, err := a.ledger.Head(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("account: %w", err)
+	}
+	if text == nil {
+		return nil, nil
+	}
+	return membersOf(text)
+}
+
+// ofUser answers with a part of what a user's account has in "data".
+func (a *API) ofUser(ctx context.Context, id, missing string, answer func(data members) (rpc.Response, error)) (rpc.Response, error) {
+	m, err := a.head(ctx, id)
+	if err != nil {
+		return rpc.Response{}, err
+	}
+	if m == nil {
+		return says(missing)
+	}
+	data := m.part("data")
+	if data == nil {
+		return threw(), nil
+	}
+	return answer(data)
+}
+
+func (a *API) balance(ctx context.Context, p params, _ rpc.Request) (rpc.Response, error) {
+	return a.ofUser(ctx, p[0], noAccount, func(data members) (rpc.Response, error) {
+		return data.show("balance", "balance"), nil
+	})
+}
+
+// toll answers with what it costs to write to a user. Every user of a ledger has
+// set one, if only by registering.
+func (a *API) toll(ctx context.Context, p params, _ rpc.Request) (rpc.Response, error) {
+	return a.ofUser(ctx, p[0], noAccount, func(data members) (rpc.Response, error) {
+		return data.show("toll", "toll"), nil
+	})
+}
+
+func (a *API) alias(ctx context.Context, p params, _ rpc.Request) (rpc.Response, error) {
+	m, err := a.head(ctx, p[0])
+	if err != nil {
+		return rpc.Response{}, err
+	}
+	if m == nil {
+		return wrap("handle", nil), nil
+	}
+	return m.show("handle", "alias"), nil
+}
+
+// address answers with who has the name of that hash.
+func (a *API) address(ctx context.Context, p params, _ rpc.Request) (rpc.Response, error) {
+	m, err := a.head(ctx, p[0])
+	switch {
+	case err != nil:
+		return rpc.Response{}, err
+	case m == nil:
+		return says(noHandle)
+	}
+	return m.show("address", "address"), nil
+}
+
+// chats answers with the chats in which something came after a time, by partner;
+// with all of them for the time 0.
+func (a *API) chats(ctx context.Context, p params, _ rpc.Request) (rpc.Response, error) {
+	m, err := a.head(ctx, p[0])
+	switch {
+	case err != nil:
+		return rpc.Response{}, err
+	case m == nil:
+		return says(noAccount)
+	}
+	data := m.part("data")
+	if data == nil {
+		return threw(), nil
+	}
+	var all map[string]struct {
+		ID       string  `json:"chatId"`
+		Received float64 `json:"receivedTimestamp"`
+	}
+	if list, found := data["chats"]; found && json.Unmarshal(list, &all) != nil {
+		return rpc.Response{}, errors.New("account: chats of another shape")
+	}
+	since, chats := timeOf(p[1]), make(signing.Object)
+	for partner, c := range all {
+		if c.Received > since || since == 0 {
+			chats[partner] = c.ID
+		}
+	}
+	return reply(signing.Object{"accountTimestamp": m.number("timestamp"), "chats": chats})
+}
+
+// recentMessages is of a time when the accounts themselves held the messages. An
+// account that has chats cannot answer it any more.
+func (a *API) recentMessages(ctx context.Context, p params, _ rpc.Request) (rpc.Response, error) {
+	return a.ofUser(ctx, p[0], noAccountFor, func(data members) (rpc.Response, error) {
+		if len(data.part("chats")) > 0 {
+			return threw(), nil
+		}
+		return rpc.Encoded([]byte(`{"messages":[]}`)), nil
+	})
+}
+
+// messages answers with the transactions of a chat since a time.
+func (a *API) messages(ctx context.Context, p params, _ rpc.Request) (rpc.Response, error) {
+	list, err := a.ledger.Messages(ctx, p[0], timeOf(p[1]))
+	switch {
+	case err != nil:
+		return rpc.Response{}, fmt.Errorf("messages: %w", err)
+	case list != nil:
+		return wrap("messages", list), nil
+	}
+	m, err := a.head(ctx, p[0])
+	switch {
+	case err != nil:
+		return rpc.Response{}, err
+	case m == nil:
+		return says(noChat)
+	}
+	return says(noHistory)
+}
+
+// chatToll answers with what the two of a chat ask of each other and what it
+// holds for them.
+func (a *API) chatToll(ctx context.Context, p params, _ rpc.Request) (rpc.Response, error) {
+	m, err := a.head(ctx, p[0])
+	switch {
+	case err != nil:
+		return rpc.Response{}, err
+	case m == nil:
+		return says(noChatID)
+	}
+	return rpc.Encoded(m.pick("toll", "read", "replied")), nil
+}
+
+// timeOf reads a time in ms; what is no decimal number is 0.
+func timeOf(s string) float64 {
+	if strings.Trim(s, "0123456789.eE+-") != "" {
+		return 0
+	}
+	ms, err := strconv.ParseFloat(s, 64)
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
+		return 0
+	}
+	return ms
+}
