@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os/signal"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/urfave/cli/v2"
 
@@ -45,6 +47,7 @@ func archiverCommand() *cli.Command {
 				return err
 			}
 			defer a.Close()
+			outliveReaders()
 			return a.Run(c.Context)
 		},
 	}
@@ -106,6 +109,7 @@ func consensorCommand() *cli.Command {
 				return err
 			}
 			defer func() { err = errors.Join(err, n.Close()) }()
+			outliveReaders()
 			return n.Run(c.Context)
 		},
 	}
@@ -158,8 +162,14 @@ func runDevnet(c *cli.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
+	outliveReaders()
 	return d.Run(c.Context, func() { fmt.Print(d.Welcome()) })
 }
+
+// outliveReaders keeps a server running when nobody reads its log any more. Go
+// ends a program that writes to a broken pipe on stdout or stderr, as befits a
+// command in a pipeline: those of clients do end.
+func outliveReaders() { signal.Ignore(syscall.SIGPIPE) }
 
 // noArgs refuses positional arguments, which are most often a forgotten flag.
 func noArgs(c *cli.Context) error {

@@ -32,6 +32,7 @@ type Archiver struct {
 	list   *nodelist.List
 	gate   *gate // of the public listeners and that of http01
 	inner  *gate // of the listener for nodes
+	doors  doors // of all of them; filled by Run
 }
 
 // NewArchiver opens everything an archiver needs, the ports included. Close
@@ -48,6 +49,11 @@ func NewArchiver(cfg config.Archiver, log *slog.Logger) (_ *Archiver, err error)
 	a := &Archiver{cfg: cfg, log: log, site: sitemap{pcfg.Base()}}
 	if a.gate, a.inner, err = gatesOf(cfg, log); err != nil {
 		return nil, &UsageError{Err: err}
+	}
+	if files, known := maxFiles(); known {
+		if err := fitFiles(files, &pcfg, a.gate, a.inner, log); err != nil {
+			return nil, err
+		}
 	}
 	defer func() {
 		if err != nil {
@@ -164,15 +170,15 @@ func (a *Archiver) Run(ctx context.Context) error {
 		parts = append(parts, part{"certificate", a.certs.Run})
 	}
 	if a.http01 != nil {
-		parts = append(parts, serveHTTP("acme listener", a.http01, a.http01Handler(), a.gate, idleTime, a.log))
+		parts = append(parts, serveHTTP("acme listener", a.doors.open(a.http01, a.log), a.http01Handler(), a.gate, idleTime, a.log))
 	}
 	for i, l := range a.public {
-		parts = append(parts, serveHTTP("listener "+strconv.Itoa(i+1), a.secured(l), a.publicHandler(), a.gate, keep(a.cfg), a.log))
+		parts = append(parts, serveHTTP("listener "+strconv.Itoa(i+1), a.secured(a.doors.open(l, a.log)), a.publicHandler(), a.gate, keep(a.cfg), a.log))
 		addrs = append(addrs, l.Addr().String())
 	}
 	ready := []any{"addr", strings.Join(addrs, ",")}
 	if a.nodes != nil {
-		parts = append(parts, serveHTTP("node listener", a.nodes, a.nodeHandler(), a.inner, idleTimeProxy, a.log))
+		parts = append(parts, serveHTTP("node listener", a.doors.open(a.nodes, a.log), a.nodeHandler(), a.inner, idleTimeProxy, a.log))
 		ready = append(ready, "nodeAddr", a.nodes.Addr().String())
 	}
 	if a.http01 != nil {

@@ -38,6 +38,7 @@ type Consensor struct {
 	owned  bool           // the ledger is closed with the consensor
 	node   *shardus.Node  // nil: the ledger answers
 	http   net.Listener
+	doors  doors // of http; filled by Run
 	api    *api.API
 	ports  *rtc.Ports
 	limits *rpc.Limits
@@ -170,7 +171,7 @@ func (n *Consensor) Addr() string { return n.http.Addr().String() }
 // archiver at its start fails.
 func (n *Consensor) Run(ctx context.Context) error {
 	parts := []part{
-		serveHTTP("http", n.http, n.api, nil, idleTimeProxy, n.log),
+		serveHTTP("http", n.doors.open(n.http, n.log), n.api, nil, idleTimeProxy, n.log),
 		{"sessions", n.runSessions},
 		{"start", n.announce},
 		n.watchBehind(),

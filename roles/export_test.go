@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/liberdus/liberdus/internal/clientip"
+	"github.com/liberdus/liberdus/internal/config"
 	"github.com/liberdus/liberdus/internal/rpc"
 	"github.com/liberdus/liberdus/internal/signing"
 	"github.com/liberdus/liberdus/nodelist"
@@ -192,3 +193,19 @@ func (l Line) Drop() {
 
 // Close is close.
 func (l Line) Close() { l.l.close() }
+
+// NewDoorway is newDoorway.
+func NewDoorway(l net.Listener, log *slog.Logger) net.Listener { return newDoorway(l, log) }
+
+// FitFiles returns what an archiver that may open so many files lets be open,
+// where so many ids are wanted: sockets with an id and without, connections to
+// the public listeners, and to that for nodes.
+func FitFiles(files, ids int, log *slog.Logger) (most [4]int, err error) {
+	p := signaling.DefaultConfig()
+	p.ConcurrentLimit = ids
+	public, nodes, err := gatesOf(config.Default().Archiver, log)
+	if err == nil {
+		err = fitFiles(files, &p, public, nodes, log)
+	}
+	return [4]int{p.ConcurrentLimit, p.MaxPending, public.total, nodes.total}, err
+}

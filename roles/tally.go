@@ -42,11 +42,13 @@ func tally(count func() counts, log *slog.Logger) part {
 type counts struct{ refused, dropped map[string]uint64 }
 
 // counts are under the names of [signaling.Stats]. Connections that the gate
-// closed are refused as "connections".
+// closed are refused as "connections", those for which there was no descriptor
+// as "files".
 func (a *Archiver) counts() counts {
 	st := a.peers.Stats()
 	c := counts{refused: named(st.Refused), dropped: named(st.Dropped)}
 	c.refused["connections"] = a.gate.refused.Load() + a.inner.refused.Load()
+	c.refused["files"] = a.doors.refused()
 	c.dropped["connections"] = a.gate.evicted.Load() + a.inner.evicted.Load()
 	return c
 }
@@ -56,6 +58,7 @@ func (a *Archiver) counts() counts {
 func (n *Consensor) counts() counts {
 	st := n.peer.Stats()
 	c := counts{refused: named(st.Declined), dropped: named(st.Ended)}
+	c.refused["files"] = n.doors.refused()
 	maps.DeleteFunc(c.dropped, func(why string, _ uint64) bool { return !slices.Contains(unserved, rtc.End(why)) })
 	return c
 }

@@ -47,6 +47,7 @@ type Server struct {
 	log      *slog.Logger
 	start    time.Time
 	registry *registry
+	diary    diary
 	upgrader websocket.Upgrader
 
 	sockets sync.WaitGroup // goroutines of sockets
@@ -75,6 +76,7 @@ func NewServer(cfg Config, hooks Hooks, log *slog.Logger) (*Server, error) {
 	s := &Server{cfg: cfg, base: normalizePath(cfg.Path), hooks: hooks, log: log.With("part", "signaling"), start: time.Now()}
 	s.writers.group = &s.sockets
 	s.registry = newRegistry(cfg, hooks.Proof != nil, s.tell)
+	s.diary = diary{log: s.log, spares: func(e event) bool { return s.registry.places.spares(e.peer.Addr) }}
 	s.buffers.New = func() any { return new(spender) }
 	s.inbufs.New = func() any { return new(inbuf) }
 	s.upgrader = websocket.Upgrader{
@@ -107,6 +109,7 @@ func (s *Server) Run(ctx context.Context) error {
 		case <-clean.C:
 			s.registry.expire(s.now())
 			s.registry.forget(time.Now(), s.now())
+			s.diary.sum(s.now(), false)
 		}
 		s.registry.events.flush()
 	}
@@ -119,6 +122,7 @@ func (s *Server) stop() {
 	hard := time.AfterFunc(s.cfg.CloseTimeout+controlWait, s.registry.abort)
 	defer hard.Stop()
 	s.sockets.Wait()
+	s.diary.sum(s.now(), true)
 }
 
 // Peer returns who holds an id now.
@@ -147,14 +151,13 @@ func (s *Server) now() time.Duration { return time.Since(s.start) }
 
 // tell passes an event to the log and to the owner.
 func (s *Server) tell(e event) {
+	s.diary.note(e, s.now())
 	switch e.kind {
 	case eventConnected:
-		s.log.Info("peer connected", "peer", e.peer.ID, "remote", e.from)
 		call(s.hooks.Connected, e.peer)
 	case eventLeft:
 		call(s.hooks.Left, e.peer)
 	case eventDisconnected:
-		s.log.Info("peer disconnected", "peer", e.peer.ID, "remote", e.from, "reason", e.end)
 		call(s.hooks.Disconnected, e.peer)
 	}
 }
