@@ -17,7 +17,7 @@ const module = "github.com/liberdus/liberdus"
 // may import. A new arrow is a design change: it is made here, in the same
 // commit. Tests may import what they like.
 var arrows = map[string]string{
-	".":                   "roles internal/config internal/ledger internal/signing internal/telemetry",
+	".":                   "roles internal/config internal/heap internal/ledger internal/signing internal/telemetry",
 	"roles":               "internal/clientip signaling rtc nodelist internal/api internal/certs internal/config internal/ledger internal/rpc internal/shardus internal/signing",
 	"rtc":                 "signaling internal/binarypack",
 	"signaling":           "internal/clientip",
@@ -30,6 +30,7 @@ var arrows = map[string]string{
 	"internal/certs":      "",
 	"internal/clientip":   "",
 	"internal/config":     "internal/clientip",
+	"internal/heap":       "",
 	"internal/telemetry":  "",
 	"internal/demo":       "",
 	"internal/binarypack": "",

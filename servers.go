@@ -14,6 +14,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/liberdus/liberdus/internal/config"
+	"github.com/liberdus/liberdus/internal/heap"
 	"github.com/liberdus/liberdus/roles"
 )
 
@@ -68,6 +69,9 @@ func archiverConfig(c *cli.Context) (config.Archiver, *slog.Logger, error) {
 	return cfg, log, nil
 }
 
+// nodeHeap is how large the heap of a node may be before it is collected.
+const nodeHeap = 32 << 20
+
 func consensorCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "consensor",
@@ -104,6 +108,7 @@ func consensorCommand() *cli.Command {
 			if err := errors.Join(noArgs(c), cfg.Validate()); err != nil {
 				return &roles.UsageError{Err: err}
 			}
+			defer heap.Floor(nodeHeap)()
 			n, err := roles.NewConsensor(cfg, nil, log)
 			if err != nil {
 				return err
@@ -157,6 +162,7 @@ func runDevnet(c *cli.Context) (err error) {
 			cfg.NodeListen, cfg.ConsensorListen = "127.0.0.1:0", func(int) string { return "127.0.0.1:0" }
 		}
 	}
+	defer heap.Floor(nodeHeap)()
 	d, err := roles.NewDevnet(cfg, log)
 	if err != nil {
 		return err

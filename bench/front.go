@@ -18,7 +18,12 @@ func frontNode(ctx context.Context, e *env) (*sessionSide, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e.consensor(ctx, back.arch, "--ledger", "shardus", "--node", "http://"+back.url)
+	s, err := e.consensor(ctx, back.arch, "--ledger", "shardus", "--node", "http://"+back.url)
+	if err != nil {
+		return nil, err
+	}
+	s.account = back.account
+	return s, nil
 }
 
 // askFront measures requests at the HTTP door of the consensor in front.
@@ -48,7 +53,7 @@ func askProxy(ctx context.Context, e *env) (figures, error) {
 	if err != nil {
 		return nil, err
 	}
-	return (&sessionSide{node: proxy, url: proxy.addr}).ask(ctx, e, load)
+	return (&sessionSide{node: proxy, url: proxy.addr, account: back.account}).ask(ctx, e, load)
 }
 
 // serveProxy is "bench serve proxy URL": the reverse proxy of Go's library, with

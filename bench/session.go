@@ -10,14 +10,10 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
-	"strings"
 	"time"
 )
 
 const sessions = "Sessions"
-
-// benchAccount is asked for: the account of the network, which every ledger has.
-var benchAccount = strings.Repeat("0", 64)
 
 // A sessionSide is a node under test and what reaches it.
 type sessionSide struct {
@@ -26,19 +22,34 @@ type sessionSide struct {
 	url  string // HTTP address, of ours
 	peer string
 	arch *server
+
+	account string // that is asked for
 }
 
 func (e *env) sessionArchiver(ctx context.Context) (*server, error) {
 	return e.archiver(ctx, "--concurrent-limit", "10000")
 }
 
-// ourNode starts an archiver and a consensor of ours.
+// ourNode starts an archiver and a consensor of ours, which is asked for the
+// largest account.
 func ourNode(ctx context.Context, e *env) (*sessionSide, error) {
-	arch, err := e.sessionArchiver(ctx)
-	if err != nil {
-		return nil, err
+	return ourNodeWith(networkAccount)(ctx, e)
+}
+
+// ourNodeWith is one that is asked for another account.
+func ourNodeWith(account accountMaker) nodeMaker {
+	return func(ctx context.Context, e *env) (*sessionSide, error) {
+		arch, err := e.sessionArchiver(ctx)
+		if err != nil {
+			return nil, err
+		}
+		s, err := e.consensor(ctx, arch)
+		if err != nil {
+			return nil, err
+		}
+		s.account, err = account(ctx, e, s)
+		return s, err
 	}
-	return e.consensor(ctx, arch)
 }
 
 // consensor starts one of ours, with further flags, and what reaches it.
@@ -92,7 +103,7 @@ func with(load string, start nodeMaker) nodeMaker {
 
 // body is what every side answers.
 func (s *sessionSide) body(ctx context.Context) (string, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.url+"/account/"+benchAccount, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.url+"/account/"+s.account, nil)
 	if err != nil {
 		return "", err
 	}
@@ -110,45 +121,56 @@ func (s *sessionSide) body(ctx context.Context) (string, error) {
 
 // rawPionNode starts the archiver, and raw pion as the node.
 func rawPionNode(ctx context.Context, e *env) (*sessionSide, error) {
-	return reference(ctx, e, "raw pion", func(server, id, body string) []string {
-		return []string{e.self, "serve", "raw-pion", server, id, benchAccount, body}
+	return rawPionWith(networkAccount)(ctx, e)
+}
+
+func rawPionWith(account accountMaker) nodeMaker {
+	return reference("raw pion", account, func(e *env, server, id, account, body string) []string {
+		return []string{e.self, "serve", "raw-pion", server, id, account, body}
 	})
 }
 
-// scriptNode starts the archiver, and the JavaScript consensor as the node.
-func scriptNode(ctx context.Context, e *env) (*sessionSide, error) {
-	return reference(ctx, e, "simple-peerjs", func(server, id, body string) []string {
+// scriptWith starts the archiver, and the JavaScript consensor as the node.
+func scriptWith(account accountMaker) nodeMaker {
+	return reference("simple-peerjs", account, func(_ *env, server, id, account, body string) []string {
 		u, err := url.Parse(server)
 		if err != nil { // made of an address that was connected to
 			panic(err)
 		}
-		return []string{"node", "bench/simple-peerjs.cjs", u.Hostname(), u.Port(), id, benchAccount, body}
+		return []string{"node", "bench/simple-peerjs.cjs", u.Hostname(), u.Port(), id, account, body}
 	})
 }
 
 // reference starts a node that is not ours. Its signalling and its answers are
 // those of ours.
-func reference(ctx context.Context, e *env, name string, argv func(server, id, body string) []string) (*sessionSide, error) {
-	ours, err := ourNode(ctx, e)
-	if err != nil {
-		return nil, err
+func reference(name string, account accountMaker, argv func(e *env, server, id, account, body string) []string) nodeMaker {
+	return func(ctx context.Context, e *env) (*sessionSide, error) {
+		ours, err := ourNodeWith(account)(ctx, e)
+		if err != nil {
+			return nil, err
+		}
+		body, err := ours.body(ctx)
+		if err != nil {
+			return nil, err
+		}
+		ours.node.end()
+		s := &sessionSide{arch: ours.arch, load: ours.load, account: ours.account}
+		return s, s.begin(ctx, e, name, argv(e, "http://"+s.arch.addr+"/liberdus-peer", "reference", s.account, body))
 	}
-	body, err := ours.body(ctx)
+}
+
+// begin starts the node of a reference and learns its peer id.
+func (s *sessionSide) begin(ctx context.Context, e *env, name string, argv []string) error {
+	p, err := e.start(onServerCore, false, name, argv...)
 	if err != nil {
-		return nil, err
-	}
-	ours.node.end()
-	s := &sessionSide{arch: ours.arch, load: ours.load}
-	p, err := e.start(onServerCore, false, name, argv("http://"+s.arch.addr+"/liberdus-peer", "reference", body)...)
-	if err != nil {
-		return nil, err
+		return err
 	}
 	s.node = &server{process: p}
 	s.peer, err = p.await(ctx, func(line string) (string, bool) {
 		var said struct{ PeerID string }
 		return said.PeerID, json.Unmarshal([]byte(line), &said) == nil && said.PeerID != ""
 	})
-	return s, err
+	return err
 }
 
 // connect opens further sessions and returns the milliseconds each took.
@@ -176,16 +198,18 @@ func askSession(start nodeMaker) func(ctx context.Context, e *env) (figures, err
 }
 
 // askHTTP measures the same requests at the node's HTTP server.
-func askHTTP(ctx context.Context, e *env) (figures, error) {
-	s, err := ourNode(ctx, e)
-	if err != nil {
-		return nil, err
+func askHTTP(start nodeMaker) func(ctx context.Context, e *env) (figures, error) {
+	return func(ctx context.Context, e *env) (figures, error) {
+		s, err := start(ctx, e)
+		if err != nil {
+			return nil, err
+		}
+		load, err := e.load("http")
+		if err != nil {
+			return nil, err
+		}
+		return s.ask(ctx, e, load)
 	}
-	load, err := e.load("http")
-	if err != nil {
-		return nil, err
-	}
-	return s.ask(ctx, e, load)
 }
 
 func (s *sessionSide) ask(ctx context.Context, e *env, load *load) (figures, error) {
@@ -194,7 +218,7 @@ func (s *sessionSide) ask(ctx context.Context, e *env, load *load) (figures, err
 		if e.quick {
 			n.total /= 5
 		}
-		args := requestArgs{URL: s.url, Account: benchAccount, InFlight: n.inFlight, Total: n.total}
+		args := requestArgs{URL: s.url, Account: s.account, InFlight: n.inFlight, Total: n.total}
 		warm := args
 		warm.Total = n.total / 10
 		if err := load.do(ctx, "request", warm, nil); err != nil {
@@ -299,28 +323,10 @@ func pause(ctx context.Context, d time.Duration) error {
 }
 
 func sessionScenarios() []scenario {
-	var requests []metric
-	for _, n := range []int{1, 16, 64} {
-		cpu := metric{name: cpuAt(n), unit: "µs"}
-		rate := metric{name: rateAt(n), unit: "/s", more: true}
-		if n == 64 {
-			cpu.goals = []goal{{against: "raw pion", ratio: 1.15}}
-			rate.goals = []goal{{against: "simple-peerjs", ratio: 5}, {against: "HTTP", ratio: 0.5}}
-		}
-		requests = append(requests, cpu, rate, metric{name: loadAt(n), unit: "µs"})
-	}
 	return []scenario{
-		{
-			section: sessions, name: "requests",
-			about: "one account is asked for again and again over one session",
-			sides: []side{
-				{"liberdus", askSession(ourNode)},
-				{"raw pion", askSession(rawPionNode)},
-				{"HTTP", askHTTP},
-				{"simple-peerjs", askSession(scriptNode)},
-			},
-			metrics: requests,
-		},
+		requestsFor("requests", "a user's account is asked for again and again over one session", userAccount),
+		requestsFor("requests, small replies", "an account that nobody has", noAccount),
+		requestsFor("requests, large replies", "the account of the network, whose reply takes two packets", networkAccount),
 		connectPlain(), connectOurs(), connectChromium(),
 		{
 			section: sessions, name: "idle",
