@@ -99,7 +99,8 @@ var (
 func (m *model) join(t *rapid.T) {
 	p := &player{wire: &fakeWire{}, id: modelIDs.Draw(t, "id"), token: modelTokens.Draw(t, "token")}
 	p.s = &session{id: p.id, token: sha256.Sum256([]byte(p.token)), wire: p.wire}
-	p.s.out.total = &m.r.outbound
+	p.s.holds = &m.r.places.all
+	p.s.out.total = &p.s.holds.out
 	p.s.out.maxFrames, p.s.out.maxBytes = modelConfig.OutboundMessages, modelConfig.OutboundBytes
 
 	held := m.holders[p.id]

@@ -9,6 +9,7 @@ import (
 type frame struct {
 	src  string // who sent it; "" = the server
 	data []byte
+	sent *budget // of the sender's address; nil = the server
 }
 
 // An outbox is what waits to be written to one socket: messages in order, then
@@ -52,7 +53,8 @@ const (
 	putFull        // no room, and the sender has its part in that: see awaitRoom
 	putCrowded     // no room, because of others
 	putDead        // closing or closed
-	putOver        // all outboxes hold too much, and this one holds much: it must end
+	putOver        // all outboxes hold too much, or those of its address, and this one holds much: it must end
+	putShare       // too much of the sender's address waits in all outboxes
 )
 
 const (
@@ -97,6 +99,8 @@ func (o *outbox) add(f frame) (outcome put, start bool) {
 		if !o.fits(f, o.maxFrames/4) {
 			return putFull, false
 		}
+	case f.sent.exceeded():
+		return putShare, false
 	case o.total.over(o.bytes):
 		return putOver, false
 	default:
@@ -129,7 +133,8 @@ func (o *outbox) append(f frame) (start bool) {
 	}
 	o.frames = append(o.frames, f)
 	o.bytes += len(f.data)
-	o.total.used.Add(int64(len(f.data)))
+	o.total.add(len(f.data))
+	f.sent.add(len(f.data))
 	return o.rouse()
 }
 
@@ -264,7 +269,10 @@ func (o *outbox) kill() []frame {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	left := o.frames[o.head:]
-	o.total.used.Add(int64(-o.bytes))
+	o.total.add(-o.bytes)
+	for _, f := range left {
+		f.sent.add(-len(f.data))
+	}
 	o.frames, o.head, o.bytes, o.dead = nil, 0, 0, true
 	o.reopen()
 	return left
@@ -298,7 +306,8 @@ func (o *outbox) shift() item {
 	o.frames[o.head] = frame{}
 	o.head++
 	o.bytes -= len(f.data)
-	o.total.used.Add(int64(-len(f.data)))
+	o.total.add(-len(f.data))
+	f.sent.add(-len(f.data))
 	if o.owed--; o.owed <= 0 {
 		o.reopen()
 	}

@@ -2,6 +2,7 @@ package signaling
 
 import (
 	"container/list"
+	"math"
 	"net/netip"
 	"time"
 
@@ -15,6 +16,7 @@ type place struct {
 	calls    meter // of /id and /peers
 	sockets  int   // that are open or being opened
 	pending  int   // those of them that have never held an id
+	holds    holdings
 	idle     *list.Element
 }
 
@@ -25,6 +27,7 @@ type place struct {
 // limit of them; the one not seen for longest is forgotten for a new one. Who
 // has more addresses than that is not stopped by counting addresses.
 type places struct {
+	cfg      Config            // fixed
 	exempt   clientip.Networks // fixed
 	connects rate              // fixed
 	calls    rate              // fixed
@@ -34,10 +37,12 @@ type places struct {
 
 	known map[netip.Addr]*place
 	idle  list.List // of *place, the one not seen for longest first
+	all   holdings  // of all sockets; those at places that are spared have no other
 }
 
 func newPlaces(cfg Config) *places {
-	return &places{
+	p := &places{
+		cfg:      cfg,
 		exempt:   cfg.LimitExempt,
 		connects: perSecond(cfg.ConnectRate, cfg.ConnectBurst),
 		calls:    perSecond(cfg.CallRate, cfg.CallBurst),
@@ -46,6 +51,8 @@ func newPlaces(cfg Config) *places {
 		limit:    cfg.MaxAddresses,
 		known:    make(map[netip.Addr]*place),
 	}
+	p.all.in.limit, p.all.out.limit, p.all.sent.limit = int64(cfg.InboundTotal), int64(cfg.OutboundTotal), math.MaxInt64
+	return p
 }
 
 // spares reports whether addr is not limited: it is exempt, or not known, as
@@ -125,6 +132,7 @@ func (p *places) at(addr netip.Addr) *place {
 	pl := p.known[addr]
 	if pl == nil {
 		pl = &place{addr: addr}
+		pl.holds.limit(&p.all, p.cfg)
 		p.known[addr] = pl
 	}
 	if pl.idle != nil {

@@ -22,8 +22,6 @@ type registry struct {
 	events notifier // flush after unlocking mu
 	keyed  bool     // whether key ids need a proof; fixed
 
-	outbound, inbound budget
-
 	mu      sync.Mutex
 	stopped bool                  // no more sockets
 	sockets map[*session]struct{} // all that are open
@@ -42,20 +40,18 @@ type registry struct {
 func newRegistry(cfg Config, keyed bool, tell func(event)) *registry {
 	grain := min(cfg.PingInterval, cfg.AliveTimeout, cfg.PongTimeout) / 20
 	return &registry{
-		cfg:      cfg,
-		stats:    newCounters(),
-		events:   notifier{tell: tell},
-		keyed:    keyed,
-		outbound: budget{limit: int64(cfg.OutboundTotal)},
-		inbound:  budget{limit: int64(cfg.InboundTotal)},
-		sockets:  make(map[*session]struct{}),
-		peers:    make(map[string]*session),
-		queues:   newQueueSet(queueLimits{messages: cfg.QueueMessages, bytes: cfg.QueueBytes, total: cfg.QueueTotalBytes, count: cfg.MaxQueues, sender: share{cfg.SenderQueues, cfg.SenderMessages, cfg.SenderBytes}}),
-		used:     newUsedTokens(cfg.MaxUsedTokens),
-		places:   newPlaces(cfg),
-		issued:   newHolds(cfg.ReserveID, cfg.MaxHeld),
-		lost:     newHolds(cfg.IDGrace, cfg.MaxHeld),
-		wheel:    newWheel(min(max(grain, time.Millisecond), maxGrain), cfg.PingInterval),
+		cfg:     cfg,
+		stats:   newCounters(),
+		events:  notifier{tell: tell},
+		keyed:   keyed,
+		sockets: make(map[*session]struct{}),
+		peers:   make(map[string]*session),
+		queues:  newQueueSet(queueLimits{messages: cfg.QueueMessages, bytes: cfg.QueueBytes, total: cfg.QueueTotalBytes, count: cfg.MaxQueues, sender: share{cfg.SenderQueues, cfg.SenderMessages, cfg.SenderBytes}}),
+		used:    newUsedTokens(cfg.MaxUsedTokens),
+		places:  newPlaces(cfg),
+		issued:  newHolds(cfg.ReserveID, cfg.MaxHeld),
+		lost:    newHolds(cfg.IDGrace, cfg.MaxHeld),
+		wheel:   newWheel(min(max(grain, time.Millisecond), maxGrain), cfg.PingInterval),
 	}
 }
 
@@ -98,6 +94,16 @@ func (r *registry) open(s *session, start func()) bool {
 	r.sockets[s] = struct{}{}
 	start()
 	return true
+}
+
+// holdings are those of the sockets of addr, which has entered.
+func (r *registry) holdings(addr netip.Addr) *holdings {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if pl := r.places.of(addr); pl != nil {
+		return &pl.holds
+	}
+	return &r.places.all
 }
 
 // gone ends s and forgets its socket.

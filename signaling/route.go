@@ -34,7 +34,7 @@ func (r *registry) letterOf(s *session, in inbound) (l letter, ok bool) {
 		return l, false
 	}
 	data := make([]byte, 0, len(in.payload)+len(s.id)+len(l.dst)+64)
-	l.frame = frame{src: s.id, data: appendMessage(data, in.typ, s.id, l.dst, in.payload)}
+	l.frame = frame{src: s.id, sent: &s.holds.sent, data: appendMessage(data, in.typ, s.id, l.dst, in.payload)}
 	return l, true
 }
 
@@ -55,6 +55,8 @@ func (r *registry) route(s *session, l letter, now time.Duration) (full *session
 		r.stats.relayed.Add(1)
 	case outcome == putFull || outcome == putCrowded:
 		return d, outcome == putCrowded
+	case outcome == putShare:
+		r.lose(s, l, DropSenderShare)
 	case l.waits:
 		r.wait(s, l, now)
 	default:
@@ -68,7 +70,12 @@ func (r *registry) route(s *session, l letter, now time.Duration) (full *session
 func (r *registry) giveUp(s *session, l letter) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.stats.drop(DropNoRoom, 1)
+	r.lose(s, l, DropNoRoom)
+}
+
+// lose is giveUp with mu held, for any reason.
+func (r *registry) lose(s *session, l letter, why Drop) {
+	r.stats.drop(why, 1)
 	if l.waits && r.peers[s.id] == s {
 		r.sayExpire(l.dst, s.id)
 	}

@@ -16,7 +16,8 @@ type session struct {
 	addr   netip.Addr
 	remote string // host:port, for the log
 	wire   wire
-	out    outbox // has its own lock
+	out    outbox    // has its own lock
+	holds  *holdings // of the address it comes from
 
 	seen atomic.Int64 // when last heard from, as a time.Duration since the server's start
 

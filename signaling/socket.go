@@ -33,18 +33,18 @@ type socket struct {
 var heartbeat = []byte(`{"type":"HEARTBEAT"}`)
 
 const (
-	maxKeptBuffer = 64 << 10 // larger read buffers are not kept
-	controlWait   = time.Second
-	lingerBytes   = 64 << 20 // read and thrown away at most, so that a close frame is not lost to a reset
+	controlWait = time.Second
+	lingerBytes = 64 << 20 // read and thrown away at most, so that a close frame is not lost to a reset
 )
 
 // newSocket takes over a connection that has just been upgraded. It keeps
 // nothing of the request, which is much larger than the socket.
 func (s *Server) newSocket(conn *websocket.Conn, quiet *quietConn, r *http.Request, cred credentials, addr netip.Addr) *socket {
+	holds := s.registry.holdings(addr)
 	c := &socket{
 		session: session{
 			id: strings.Clone(cred.id), token: sha256.Sum256([]byte(cred.token)), addr: addr, remote: remoteName(r, addr),
-			out: outbox{maxFrames: s.cfg.OutboundMessages, maxBytes: s.cfg.OutboundBytes, total: &s.registry.outbound},
+			out: outbox{maxFrames: s.cfg.OutboundMessages, maxBytes: s.cfg.OutboundBytes, total: &holds.out}, holds: holds,
 		},
 		srv: s, conn: conn, quiet: quiet,
 	}
@@ -140,15 +140,13 @@ func (c *socket) readMessage() error {
 	}
 	in := c.srv.buffers.Get().(*spender)
 	c.began.Store(int64(max(1, c.srv.now()))) // 0 is for none
-	err = in.take(r, &c.srv.registry.inbound)
+	err = in.take(r, &c.holds.in, c.srv.cfg.MaxMessage)
 	c.began.Store(0)
 	if err == nil {
-		c.handle(kind, in.buf.Bytes())
+		c.handle(kind, in.buf)
 	}
 	in.give()
-	if in.buf.Cap() <= maxKeptBuffer {
-		c.srv.buffers.Put(in)
-	}
+	c.srv.buffers.Put(in)
 	if errors.Is(err, errOverBudget) {
 		c.srv.registry.end(&c.session, EndCrowded)
 		c.close(websocket.ClosePolicyViolation)
