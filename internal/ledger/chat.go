@@ -73,14 +73,29 @@ func (c *chat) held(who int) *big.Int { return new(big.Int).Add(c.payOnRead[who]
 // release forgets what is held for one of the two; the caller gives it away.
 func (c *chat) release(who int) { c.payOnRead[who], c.payOnReply[who] = new(big.Int), new(big.Int) }
 
-func (c *chat) object() signing.Object {
-	return signing.Object{
-		"id": c.id, "type": typeChat, "hash": "", "timestamp": c.timestamp, "messages": []any{},
-		"toll": signing.Object{
-			"required": list(c.required), "payOnRead": list(c.payOnRead), "payOnReply": list(c.payOnReply),
-		},
-		"read": list(c.read), "replied": list(c.replied), "hasChats": c.hasChats,
+func (c *chat) object() any { return c.members(false) }
+
+// members are those of the account; stored adds what only the stored header has.
+func (c *chat) members(stored bool) signing.Members {
+	o := make(signing.Members, 0, 30)
+	if stored {
+		o = append(o, "first", c.first)
 	}
+	o = append(o, "hasChats", c.hasChats, "hash", "", "id", c.id)
+	if stored {
+		o = append(o, "lastAt", c.lastAt, "lastBy", c.lastBy)
+	}
+	o = append(o, "messages", []any{})
+	if stored {
+		o = append(o, "next", c.next, "oldest", c.oldest)
+	}
+	o = append(o, "read", list(c.read), "replied", list(c.replied), "timestamp", c.timestamp,
+		"toll", signing.Members{"payOnRead", list(c.payOnRead), "payOnReply", list(c.payOnReply), "required", list(c.required)},
+		"type", typeChat)
+	if stored {
+		o = append(o, "wrote", list(c.wrote))
+	}
+	return o
 }
 
 func list[T any](pair [2]T) []any { return []any{pair[0], pair[1]} }
@@ -88,10 +103,7 @@ func list[T any](pair [2]T) []any { return []any{pair[0], pair[1]} }
 // header is the stored record: the account without its messages, the range of
 // their numbers, and what has to be known of them.
 func (c *chat) header() ([]byte, error) {
-	o := c.object()
-	o["first"], o["next"], o["oldest"] = c.first, c.next, c.oldest
-	o["wrote"], o["lastBy"], o["lastAt"] = list(c.wrote), c.lastBy, c.lastAt
-	text, err := signing.Canonical(o)
+	text, err := signing.Canonical(c.members(true))
 	return append([]byte{headerMark}, text...), err
 }
 

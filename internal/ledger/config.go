@@ -25,7 +25,7 @@ type Config struct {
 	Queue int
 	// Batch is how many transactions share one sync of the disk. Default 256.
 	Batch int
-	// CacheSize is the size of the block cache in bytes. Default 32 MiB.
+	// CacheSize is what the block cache may grow to, in bytes. Default 128 MiB.
 	CacheSize int64
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
@@ -38,7 +38,7 @@ func (c Config) withDefaults() Config {
 	c.TxWindow = cmp.Or(c.TxWindow, 5*time.Second)
 	c.Queue = cmp.Or(c.Queue, 1024)
 	c.Batch = cmp.Or(c.Batch, 256)
-	c.CacheSize = cmp.Or(c.CacheSize, 32<<20)
+	c.CacheSize = cmp.Or(c.CacheSize, 128<<20)
 	if c.Now == nil {
 		c.Now = time.Now
 	}

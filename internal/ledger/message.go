@@ -32,12 +32,11 @@ func parseMessage(m members, h head) (_ transaction, reason string) {
 	if t.amount, reason = m.amountOrZero("amount"); reason != "" {
 		return nil, reason
 	}
-	if t.fee, reason = m.fee(); reason != "" {
-		return nil, reason
-	}
-	t.text, reason = m.text(maxMessageText, "xmessage")
+	t.fee, reason = m.fee()
 	return t, reason
 }
+
+func (t *message) keep(tx *signing.Tx) string { return t.keepUpTo(maxMessageText, "xmessage", tx) }
 
 func (m members) message() (text, reason string) {
 	text, ok := m["message"].(string)

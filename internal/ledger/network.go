@@ -20,7 +20,10 @@ var parameters []byte
 // A network is the NetworkAccount. Nothing changes it yet.
 type network struct{ members signing.Object }
 
-func (n *network) object() signing.Object { return n.members }
+func (n *network) object() any {
+	n.members["hash"] = ""
+	return n.members
+}
 
 func newNetwork(networkID string, timestamp int64) (signing.Object, error) {
 	current, err := signing.ParseObject(parameters)
@@ -28,7 +31,7 @@ func newNetwork(networkID string, timestamp int64) (signing.Object, error) {
 		return nil, fmt.Errorf("parameters: %w", err)
 	}
 	return signing.Object{
-		"id": NetworkAccountID, "type": typeNetwork, "networkId": networkID, "timestamp": timestamp,
+		"id": NetworkAccountID, "type": typeNetwork, "hash": "", "networkId": networkID, "timestamp": timestamp,
 		"current": current, "next": signing.Object{}, "listOfChanges": []any{},
 		"windows": nil, "nextWindows": signing.Object{}, "devWindows": nil, "nextDevWindows": signing.Object{},
 		"developerFund": []any{}, "nextDeveloperFund": []any{}, "issue": 1, "devIssue": 1,

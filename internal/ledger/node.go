@@ -19,7 +19,7 @@ type node struct {
 	timestamp      int64
 }
 
-func (n *node) object() signing.Object {
+func (n *node) object() any {
 	zero := new(big.Int)
 	return signing.Object{
 		"id": n.id, "type": typeNode, "hash": "", "timestamp": n.timestamp,
@@ -51,7 +51,7 @@ type operator struct {
 	lastNode  string   // from which one last
 }
 
-func (p *operator) object() signing.Object {
+func (p *operator) object() any {
 	zero := new(big.Int)
 	return signing.Object{
 		"stake": p.stake, "nominee": p.nominee, "certExp": 0, "lastStakeTimestamp": p.lastStake,

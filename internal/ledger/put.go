@@ -41,36 +41,42 @@ func refusedByState(reason string) Result { return Result{Reason: precrack + rea
 // was handed to the writer, the ledger is closed ([ErrClosed]), or the disk
 // failed ([ErrStorage]). After it is handed over, ctx is not looked at again.
 func (l *Ledger) Put(ctx context.Context, tx signing.Object) (Result, error) {
-	id, err := signing.TxID(tx)
+	signed, err := signing.NewTx(tx)
 	if err != nil {
 		return refused(clip("Transaction has no canonical text: " + err.Error())), nil
 	}
-	res, err := l.put(ctx, id, tx)
+	id := signed.ID()
+	res, err := l.put(ctx, id, &signed)
 	if err != nil {
 		return Result{}, fmt.Errorf("ledger: put %s: %w", id, err)
 	}
 	return res, nil
 }
 
-func (l *Ledger) put(ctx context.Context, id string, tx signing.Object) (Result, error) {
+func (l *Ledger) put(ctx context.Context, id string, tx *signing.Tx) (Result, error) {
 	if err := l.store.failure(); err != nil {
 		return Result{}, err
 	}
 	if j := l.inHand(id); j != nil {
 		return j.wait()
 	}
-	receipt, err := l.store.read(receiptKey(id))
-	if err != nil {
-		return Result{}, err
-	}
-	if receipt != nil {
-		return accepted(id), nil
+	// The writer looks whether it was accepted before; here only what it will not
+	// see is looked up, and what is cheaper to look up than to check.
+	timely := l.inWindow(tx.Object)
+	if !timely {
+		if before, err := l.store.has(receiptKey(id)); before || err != nil {
+			return answered(id, before), err
+		}
 	}
 	t, reason := l.check(id, tx)
 	if reason != "" {
+		before, err := l.store.has(receiptKey(id))
+		if before || err != nil {
+			return answered(id, before), err
+		}
 		return refused(reason), nil
 	}
-	if !l.inWindow(tx) {
+	if !timely {
 		return l.late(t)
 	}
 	j, err := l.hand(ctx, &job{id: id, tx: t, done: make(chan struct{})})
@@ -80,12 +86,19 @@ func (l *Ledger) put(ctx context.Context, id string, tx signing.Object) (Result,
 	return j.wait()
 }
 
-// inWindow reports whether the transaction's timestamp, which is known to be a
-// number, is near enough to the clock. It compares as float64, since a stranger
-// may have written 1e300.
+// answered is the first answer to a transaction that was accepted.
+func answered(id string, before bool) Result {
+	if !before {
+		return Result{}
+	}
+	return accepted(id)
+}
+
+// inWindow reports whether the transaction's timestamp is a number near enough
+// to the clock. It compares as float64, since a stranger may have written 1e300.
 func (l *Ledger) inWindow(tx signing.Object) bool {
-	ts, _ := number(tx["timestamp"])
-	return math.Abs(float64(l.now().UnixMilli())-math.Floor(ts)) <= float64(l.window.Milliseconds())
+	ts, ok := number(tx["timestamp"])
+	return ok && math.Abs(float64(l.now().UnixMilli())-math.Floor(ts)) <= float64(l.window.Milliseconds())
 }
 
 // late words the refusal of a transaction outside the window: a Liberdus node

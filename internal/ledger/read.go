@@ -16,12 +16,11 @@ func parseRead(m members, h head) (_ transaction, reason string) {
 	if t.talk, reason = m.talk(h); reason != "" {
 		return nil, reason
 	}
-	if t.fee, reason = m.feeIfAny(); reason != "" {
-		return nil, reason
-	}
-	t.text, reason = m.text(maxTalk, "")
+	t.fee, reason = m.feeIfAny()
 	return t, reason
 }
+
+func (t *read) keep(tx *signing.Tx) string { return t.keepUpTo(maxTalk, "", tx) }
 
 func (t *read) precheck(s *state) string {
 	from, to, reason := t.users(s)

@@ -24,8 +24,9 @@ type state struct {
 
 // An account is a *user, *alias, *chat, *node or *network.
 type account interface {
-	// object gives the account's members, with an empty hash.
-	object() signing.Object
+	// object gives the account's members, with an empty hash; canonical order spares
+	// sorting them.
+	object() any
 }
 
 func (l *Ledger) newState(load func([]byte) ([]byte, error)) *state {
@@ -141,10 +142,10 @@ func encodeAccount(a account) ([]byte, error) {
 	return seal(a.object())
 }
 
-// seal returns the canonical text of an account with its hash in place.
-func seal(o signing.Object) ([]byte, error) {
-	o["hash"] = ""
-	text, err := signing.Canonical(o)
+// seal returns the canonical text of an account, whose hash is empty, with its
+// hash in place.
+func seal(object any) ([]byte, error) {
+	text, err := signing.Canonical(object)
 	if err != nil {
 		return nil, err
 	}

@@ -41,21 +41,22 @@ func (m members) chatID(from, to string) (id, reason string) {
 	return id, ""
 }
 
-// text is what the chat keeps of the transaction, bounded; much names the member
-// that may be long.
-func (m members) text(limit int, much string) (text []byte, reason string) {
-	text, err := signing.Canonical(signing.Object(m))
+// keepUpTo takes what the chat keeps of the transaction, bounded; much names the
+// member that may be long.
+func (t *talk) keepUpTo(limit int, much string, tx *signing.Tx) (reason string) {
+	text, err := tx.Text()
 	switch {
 	case err != nil: // only in sign: the rest has been hashed
-		return nil, "Transaction has no canonical text: " + err.Error()
+		return "Transaction has no canonical text: " + err.Error()
 	case len(text) > limit && much != "":
-		return nil, fmt.Sprintf(`tx is larger than %d bytes, "%s" included.`, limit, much)
+		return fmt.Sprintf(`tx is larger than %d bytes, "%s" included.`, limit, much)
 	case len(text) > limit:
-		return nil, fmt.Sprintf(`tx is larger than %d bytes.`, limit)
-	case depth(signing.Object(m)) > maxDepth:
-		return nil, fmt.Sprintf(`tx is nested deeper than %d levels.`, maxDepth)
+		return fmt.Sprintf(`tx is larger than %d bytes.`, limit)
+	case depth(tx.Object) > maxDepth:
+		return fmt.Sprintf(`tx is nested deeper than %d levels.`, maxDepth)
 	}
-	return text, ""
+	t.text = text
+	return ""
 }
 
 // maxDepth bounds how deep a transaction nests that a chat keeps, so that there

@@ -38,12 +38,11 @@ func parseTransfer(m members, h head) (_ transaction, reason string) {
 	if t.deduct, reason = m.flag("deductTxFeeFromAmount", "boolean"); reason != "" {
 		return nil, reason
 	}
-	if t.fee, reason = m.fee(); reason != "" {
-		return nil, reason
-	}
-	t.text, reason = m.text(maxTalk, "xmemo")
+	t.fee, reason = m.fee()
 	return t, reason
 }
+
+func (t *transfer) keep(tx *signing.Tx) string { return t.keepUpTo(maxTalk, "xmemo", tx) }
 
 // memo reports whether there is a memo, in the clear or encrypted.
 func (m members) memo() (has bool, reason string) {

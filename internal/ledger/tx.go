@@ -19,6 +19,12 @@ type transaction interface {
 	apply(*state) signing.Object
 }
 
+// A keeper is a transaction whose text a chat keeps.
+type keeper interface {
+	// keep takes the text, or says what is wrong with it.
+	keep(*signing.Tx) (reason string)
+}
+
 // A kind is a transaction type.
 type kind struct {
 	parse        func(members, head) (t transaction, reason string)
@@ -61,7 +67,8 @@ type head struct {
 
 // check does all that needs neither state nor clock, in the order of the
 // Liberdus server.
-func (l *Ledger) check(id string, tx signing.Object) (t transaction, reason string) {
+func (l *Ledger) check(id string, signed *signing.Tx) (t transaction, reason string) {
+	tx := signed.Object
 	name, ok := tx["type"].(string)
 	if !ok {
 		return nil, `Tx "type" field must be a string.`
@@ -82,10 +89,15 @@ func (l *Ledger) check(id string, tx signing.Object) (t transaction, reason stri
 	if t, reason = k.parse(m, h); reason != "" {
 		return nil, reason
 	}
+	if kept, ok := t.(keeper); ok {
+		if reason = kept.keep(signed); reason != "" {
+			return nil, reason
+		}
+	}
 	if reason = m.signedBy(k.signer, h.from); reason != "" {
 		return nil, reason
 	}
-	if _, err := signing.VerifyTx(tx); err != nil {
+	if _, err := signed.Verify(); err != nil {
 		return nil, k.badSignature
 	}
 	return t, ""

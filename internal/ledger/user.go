@@ -58,31 +58,48 @@ func newUser(id string, timestamp int64, r rules) *user {
 	}
 }
 
-func (u *user) object() signing.Object {
-	chats := make(signing.Object, len(u.chats))
-	for partner, c := range u.chats {
-		chats[partner] = signing.Object{"chatId": c.chatID, "receivedTimestamp": c.received}
-	}
-	o := signing.Object{
-		"id": u.id, "type": typeUser, "hash": "", "timestamp": u.timestamp,
-		"alias": nil, "emailHash": nil, "verified": false, "claimedSnapshot": false,
-		"lastMaintenance": u.lastMaintenance, "publicKey": u.publicKey, "private": u.private,
-		"data": signing.Object{
-			"balance": u.balance, "stake": u.stake, "toll": u.toll, "tollUnit": u.tollUnit,
-			"chats": chats, "chatTimestamp": u.chatTimestamp,
-			"friends": signing.Object{}, "payments": []any{}, "remove_stake_request": nil,
-		},
-	}
+func (u *user) object() any {
+	var name any
 	if u.alias != nil {
-		o["alias"] = *u.alias
+		name = *u.alias
+	}
+	o := append(make(signing.Members, 0, 28),
+		"alias", name,
+		"claimedSnapshot", false,
+		"data", signing.Members{
+			"balance", u.balance,
+			"chatTimestamp", u.chatTimestamp,
+			"chats", u.chatList(),
+			"friends",
+			signing.Members{},
+			"payments",
+			[]any{},
+			"remove_stake_request", nil,
+			"stake", u.stake,
+			"toll", u.toll,
+			"tollUnit", u.tollUnit,
+		},
+		"emailHash", nil,
+		"hash", "",
+		"id", u.id,
+		"lastMaintenance", u.lastMaintenance,
+	)
+	if u.operator != nil {
+		o = append(o, "operatorAccountInfo", u.operator.object())
 	}
 	if u.pqPublicKey != "" {
-		o["pqPublicKey"] = u.pqPublicKey
+		o = append(o, "pqPublicKey", u.pqPublicKey)
 	}
-	if u.operator != nil {
-		o["operatorAccountInfo"] = u.operator.object()
+	return append(o, "private", u.private, "publicKey", u.publicKey, "timestamp", u.timestamp, "type", typeUser, "verified", false)
+}
+
+// chatList are the chats by the partners' addresses; Canonical sorts them.
+func (u *user) chatList() any {
+	chats := make(signing.Object, len(u.chats))
+	for partner, c := range u.chats {
+		chats[partner] = signing.Members{"chatId", c.chatID, "receivedTimestamp", c.received}
 	}
-	return o
+	return chats
 }
 
 func decodeUser(o signing.Object) (*user, error) {
@@ -144,7 +161,7 @@ type alias struct {
 	timestamp int64
 }
 
-func (a *alias) object() signing.Object {
+func (a *alias) object() any {
 	return signing.Object{
 		"id": a.id, "type": typeAlias, "hash": "", "inbox": a.inbox, "address": a.address, "timestamp": a.timestamp,
 	}

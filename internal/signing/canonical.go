@@ -2,6 +2,7 @@ package signing
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"math/big"
 	"slices"
@@ -12,11 +13,12 @@ var errTooDeep = fmt.Errorf("nested deeper than %d levels", maxDepth)
 // Canonical writes v as safeStringify does: no white space, members in the
 // order of their names' UTF-16 code units, numbers and strings as JavaScript
 // writes them. Beside the values of an [Object] it takes int, int64 and uint64
-// (written as the double nearest to them), []string, []Object and
+// (written as the double nearest to them), []string, []Object, [Members] and
 // map[string]string. In a string, a byte that is not UTF-8 becomes U+FFFD.
 //
 // The error names the member that cannot be written: one of another type, one
-// nested too deep, or a {"type":"Buffer","data":[…]} of something but numbers.
+// nested too deep, a {"type":"Buffer","data":[…]} of something but numbers, or
+// one of Members that is not in its place.
 func Canonical(v any) ([]byte, error) {
 	var w writer
 	if err := w.value(v); err != nil {
@@ -35,19 +37,25 @@ func MustCanonical(v any) []byte {
 	return text
 }
 
-// canonicalUnsigned is Canonical of o without its own sign member.
-func canonicalUnsigned(o Object) ([]byte, error) {
-	var w writer
+// canonicalUnsigned is Canonical of o without its own sign member. That member
+// would stand at gap; -1: the text has no members.
+func canonicalUnsigned(o Object) (text []byte, gap int, err error) {
+	w := writer{gap: -1}
 	if err := w.object(o, signMember); err != nil {
-		return nil, fmt.Errorf("signing: %w", err)
+		return nil, -1, fmt.Errorf("signing: %w", err)
 	}
-	return w.buf, nil
+	return w.buf, w.gap, nil
 }
+
+// Members are an object, alternately names and values. They are in canonical
+// order already, which spares [Canonical] sorting them.
+type Members []any
 
 type writer struct {
 	buf   []byte
 	keys  []string // a stack: the sorted names of the objects being written
 	depth int
+	gap   int // in buf, where the member that was skipped would stand
 }
 
 func (w *writer) value(v any) error {
@@ -89,6 +97,8 @@ func (w *writer) nested(v any) error {
 		return array(w, v, func(s string) error { w.buf = appendString(w.buf, s); return nil })
 	case map[string]string:
 		return members(w, v, "", func(s string) error { w.buf = appendString(w.buf, s); return nil })
+	case Members:
+		return w.ordered(v)
 	case *big.Int:
 		return w.bigInt(v)
 	case Buffer:
@@ -154,16 +164,51 @@ func members[T any](w *writer, o map[string]T, skip string, write func(T) error)
 	slices.SortFunc(w.keys[first:], compareKeys)
 	last := len(w.keys)
 	for i := first; i < last; i++ {
+		name := w.keys[i]
+		if skip != "" && w.gap < 0 && compareKeys(name, skip) > 0 {
+			w.gap = len(w.buf)
+		}
 		if i > first {
 			w.buf = append(w.buf, ',')
 		}
-		name := w.keys[i]
 		w.buf = append(appendString(w.buf, name), ':')
 		if err := write(o[name]); err != nil {
 			return fmt.Errorf("member %.40q: %w", name, err)
 		}
 	}
 	w.keys = w.keys[:first]
+	if skip != "" && w.gap < 0 {
+		w.gap = len(w.buf)
+	}
+	w.close('}')
+	return nil
+}
+
+// ordered writes members that must be in canonical order.
+func (w *writer) ordered(all Members) error {
+	if err := w.open('{'); err != nil {
+		return err
+	}
+	if len(all)%2 != 0 {
+		return errors.New("the last of Members has no value")
+	}
+	before := ""
+	for i := 0; i < len(all); i += 2 {
+		name, ok := all[i].(string)
+		switch {
+		case !ok:
+			return fmt.Errorf("a %T is no name of Members", all[i])
+		case i > 0 && compareKeys(before, name) >= 0:
+			return fmt.Errorf("member %.40q: out of order after %.40q", name, before)
+		case i > 0:
+			w.buf = append(w.buf, ',')
+		}
+		w.buf = append(appendString(w.buf, name), ':')
+		if err := w.value(all[i+1]); err != nil {
+			return fmt.Errorf("member %.40q: %w", name, err)
+		}
+		before = name
+	}
 	w.close('}')
 	return nil
 }

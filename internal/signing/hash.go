@@ -61,7 +61,7 @@ func HashUnsigned(o Object) (string, error) {
 }
 
 func unsignedDigest(o Object) ([32]byte, error) {
-	text, err := canonicalUnsigned(o)
+	text, _, err := canonicalUnsigned(o)
 	if err != nil {
 		return [32]byte{}, err
 	}

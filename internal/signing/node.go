@@ -113,6 +113,15 @@ func Verify(o Object) (owner string, err error) {
 	if err != nil {
 		return "", err
 	}
+	sum, err := unsignedDigest(o)
+	if err != nil {
+		return "", bad("%w", err)
+	}
+	return verifyNode(sum, owner, sig)
+}
+
+// verifyNode checks the signature that a [NodeKey] made of an object's hash.
+func verifyNode(sum [32]byte, owner, sig string) (signer string, err error) {
 	public, ok := decodeHex(owner, ed25519.PublicKeySize)
 	if !ok {
 		return "", bad("owner is not 64 hex digits")
@@ -120,10 +129,6 @@ func Verify(o Object) (owner string, err error) {
 	combined, ok := decodeHex(sig, ed25519.SignatureSize+32)
 	if !ok {
 		return "", bad("sig is not 192 hex digits")
-	}
-	sum, err := unsignedDigest(o)
-	if err != nil {
-		return "", bad("%w", err)
 	}
 	if !bytes.Equal(combined[ed25519.SignatureSize:], sum[:]) {
 		return "", bad("it is of another object")

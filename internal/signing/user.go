@@ -113,18 +113,21 @@ func personalDigest(id string) []byte {
 	return keccak([]byte("\x19Ethereum Signed Message:\n64"), []byte(id))
 }
 
-// VerifyTx checks the signature of a transaction and returns its owner's
-// address in lower case. The form of sign.sig decides the scheme: "0x" begins
-// that of a [UserKey], anything else is left to [Verify].
+// VerifyTx is [Tx.Verify] of tx.
 func VerifyTx(tx Object) (owner string, err error) {
-	owner, sig, err := signature(tx)
-	if err != nil {
+	if _, _, err := signature(tx); err != nil {
 		return "", err
 	}
-	digits, ok := strings.CutPrefix(sig, sigPrefix)
-	if !ok {
-		return Verify(tx)
+	t, err := NewTx(tx)
+	if err != nil {
+		return "", bad("%w", err)
 	}
+	return t.Verify()
+}
+
+// verifyUser checks the signature that a [UserKey] made, without its 0x, of the
+// transaction with that id.
+func verifyUser(id, owner, digits string) (signer string, err error) {
 	address, ok := decodeHex(owner, 32)
 	if !ok || !bytes.Equal(address[20:], make([]byte, 12)) {
 		return "", bad("owner is not an address: 40 hex digits and 24 zeros")
@@ -133,12 +136,7 @@ func VerifyTx(tx Object) (owner string, err error) {
 	if !ok {
 		return "", bad("sig is not 0x and 130 hex digits")
 	}
-	id, err := TxID(tx)
-	if err != nil {
-		return "", bad("%w", err)
-	}
-	signer, err := recoverAddress(rsv, personalDigest(id))
-	if err != nil {
+	if signer, err = recoverAddress(rsv, personalDigest(id)); err != nil {
 		return "", bad("%w", err)
 	}
 	if signer != hex.EncodeToString(address) {
