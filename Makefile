@@ -6,7 +6,7 @@ BIN := bin/liberdus
 # How long `make fuzz` gives each target.
 FUZZTIME ?= 20s
 
-.PHONY: help build demo test race fuzz e2e bench bench-go soak lint setup
+.PHONY: help build demo test race fuzz e2e bench bench-go soak module lint setup
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ CHURNS ?= 10000
 
 soak: ## break off CHURNS (10000) connects at random moments; fail if anything stays
 	$(GO) test -count=1 -timeout 2h -v -run '^TestChurn$$' ./rtc -args -churns $(CHURNS)
+
+module: ## make internal/web/liberdus.min.js of liberdus.js, after a change to it
+	cd e2e/js && node_modules/.bin/esbuild ../../internal/web/liberdus.js --minify --format=esm --target=es2022 --outfile=../../internal/web/liberdus.min.js
 
 lint: ## vet, staticcheck, gofumpt, go mod tidy
 	$(GO) vet ./...

@@ -18,7 +18,7 @@ const module = "github.com/liberdus/liberdus"
 // commit. Tests may import what they like.
 var arrows = map[string]string{
 	".":                   "roles internal/config internal/heap internal/ledger internal/signing internal/telemetry",
-	"roles":               "internal/clientip signaling rtc nodelist internal/api internal/certs internal/config internal/ledger internal/rpc internal/shardus internal/signing",
+	"roles":               "internal/clientip signaling rtc nodelist internal/api internal/certs internal/config internal/ledger internal/rpc internal/shardus internal/signing internal/web",
 	"rtc":                 "signaling internal/binarypack",
 	"signaling":           "internal/clientip",
 	"nodelist":            "internal/clientip internal/signing",
@@ -32,6 +32,7 @@ var arrows = map[string]string{
 	"internal/config":     "internal/clientip",
 	"internal/heap":       "",
 	"internal/telemetry":  "",
+	"internal/web":        "",
 	"internal/demo":       "",
 	"internal/binarypack": "",
 	"bench":               "rtc signaling internal/browser",

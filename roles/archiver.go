@@ -12,6 +12,7 @@ import (
 
 	"github.com/liberdus/liberdus/internal/config"
 	"github.com/liberdus/liberdus/internal/signing"
+	"github.com/liberdus/liberdus/internal/web"
 	"github.com/liberdus/liberdus/nodelist"
 	"github.com/liberdus/liberdus/signaling"
 )
@@ -28,6 +29,7 @@ type Archiver struct {
 	http01 net.Listener // for an ACME server; nil: none
 	certs  certificates // nil: the public listeners speak plain HTTP
 	site   sitemap
+	files  *web.Files
 	peers  *signaling.Server
 	list   *nodelist.List
 	gate   *gate // of the public listeners and that of http01
@@ -60,6 +62,9 @@ func NewArchiver(cfg config.Archiver, log *slog.Logger) (_ *Archiver, err error)
 			a.Close()
 		}
 	}()
+	if a.files, err = web.New(); err != nil {
+		return nil, err
+	}
 	if a.data, err = openDataDir(cfg.Data, "archiver"); err != nil {
 		return nil, err
 	}

@@ -10,12 +10,12 @@ import (
 )
 
 // publicHandler serves clients: the PeerJS server under its path, the
-// archiver's API, and a word for whoever comes by with curl.
+// archiver's API, the module for browsers, and a word for whoever comes by with curl.
 func (a *Archiver) publicHandler() http.Handler {
 	page, lost := http.HandlerFunc(a.welcome), a.lost(a.asked)
 	api := a.list.Handler()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a.site.route(r.URL.Path, page, api, a.peers, lost).ServeHTTP(w, r)
+		a.site.route(r.URL.Path, page, a.files, api, a.peers, lost).ServeHTTP(w, r)
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/liberdus/liberdus/internal/config"
+	"github.com/liberdus/liberdus/internal/web"
 	"github.com/liberdus/liberdus/nodelist"
 	"github.com/liberdus/liberdus/signaling"
 )
@@ -34,7 +35,7 @@ func peerConfig(cfg config.Archiver) (signaling.Config, error) {
 // clash refuses a path or key under which the PeerJS server and the archiver's
 // own paths would hide each other. PeerJS does not tell upper from lower case.
 func clash(p signaling.Config) error {
-	for _, own := range append(nodelist.Paths(), pagePath) {
+	for _, own := range slices.Concat(nodelist.Paths(), web.Paths(), []string{pagePath}) {
 		switch {
 		case p.Base() == "" && strings.EqualFold("/"+p.Key, own):
 			return fmt.Errorf("--key %s: with --path / the PeerJS server would answer below %s, which is the archiver's own; choose another key or path", p.Key, own)
@@ -66,12 +67,14 @@ func (m sitemap) peers() string {
 	return m.base
 }
 
-// route returns the handler of a path: of the page, the API, the PeerJS server,
-// or of what is not there.
-func (m sitemap) route(path string, page, api, peers, lost http.Handler) http.Handler {
+// route returns the handler of a path: of the page, the files for browsers, the
+// API, the PeerJS server, or of what is not there.
+func (m sitemap) route(path string, page, files, api, peers, lost http.Handler) http.Handler {
 	switch {
 	case path == m.page():
 		return page
+	case slices.Contains(web.Paths(), path):
+		return files
 	case slices.Contains(nodelist.Paths(), path):
 		return api
 	case m.atPeers(path):

@@ -1,0 +1,101 @@
+package web_test
+
+import (
+	"compress/gzip"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/liberdus/liberdus/internal/web"
+)
+
+func serve(t *testing.T, method, path string, header http.Header) *http.Response {
+	t.Helper()
+	files, err := web.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest(method, path, nil)
+	if header != nil {
+		r.Header = header
+	}
+	files.ServeHTTP(w, r)
+	return w.Result()
+}
+
+func body(t *testing.T, res *http.Response) string {
+	t.Helper()
+	var from io.Reader = res.Body
+	if res.Header.Get("Content-Encoding") == "gzip" {
+		z, err := gzip.NewReader(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		from = z
+	}
+	text, err := io.ReadAll(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestFiles(t *testing.T) {
+	for _, tt := range []struct{ name, path, kind, has string }{
+		{"the module", "/liberdus.js", "text/javascript; charset=utf-8", " as connect"},
+		{"its types", "/liberdus.d.ts", "application/typescript; charset=utf-8", "export function connect"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			plain := serve(t, "GET", tt.path, nil)
+			packed := serve(t, "GET", tt.path, http.Header{"Accept-Encoding": {"br;q=1.0, gzip;q=0.8"}})
+			text := body(t, plain)
+			if plain.StatusCode != 200 || !strings.Contains(text, tt.has) || plain.Header.Get("Content-Encoding") != "" {
+				t.Errorf("GET %s = %d %v, want 200 and %s", tt.path, plain.StatusCode, plain.Header, tt.has)
+			}
+			if packed.Header.Get("Content-Encoding") != "gzip" || body(t, packed) != text {
+				t.Errorf("with gzip: %v, want the same, compressed", packed.Header)
+			}
+			if plain.Header.Get("ETag") == packed.Header.Get("ETag") {
+				t.Error("both encodings have the same ETag")
+			}
+			for name, want := range map[string]string{
+				"Content-Type": tt.kind, "Access-Control-Allow-Origin": "*", "X-Content-Type-Options": "nosniff",
+				"Vary": "Accept-Encoding", "Cache-Control": "public, max-age=300", "Cross-Origin-Resource-Policy": "cross-origin",
+			} {
+				if got := plain.Header.Get(name); got != want {
+					t.Errorf("%s = %q, want %q", name, got, want)
+				}
+			}
+			again := serve(t, "GET", tt.path, http.Header{"If-None-Match": {plain.Header.Get("ETag")}})
+			if again.StatusCode != http.StatusNotModified || body(t, again) != "" {
+				t.Errorf("with the ETag: %d, want 304", again.StatusCode)
+			}
+		})
+	}
+}
+
+func TestRequestsOfOtherKinds(t *testing.T) {
+	for _, tt := range []struct {
+		name, method, path, encoding string
+		status                       int
+		packed                       bool
+	}{
+		{"HEAD", "HEAD", "/liberdus.js", "gzip", 200, true},
+		{"POST", "POST", "/liberdus.js", "", 405, false},
+		{"another path", "GET", "/liberdus.min.js", "", 404, false},
+		{"gzip refused", "GET", "/liberdus.js", "gzip;q=0, br", 200, false},
+		{"gzip refused at length", "GET", "/liberdus.js", "gzip; q=0.000", 200, false},
+		{"gzip in capitals", "GET", "/liberdus.js", "deflate, GZIP", 200, true},
+		{"something like gzip", "GET", "/liberdus.js", "x-gzip-ish", 200, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			res := serve(t, tt.method, tt.path, http.Header{"Accept-Encoding": {tt.encoding}})
+			if res.StatusCode != tt.status || (res.Header.Get("Content-Encoding") == "gzip") != tt.packed {
+				t.Errorf("%s %s = %d, encoded %q, want %d, packed: %t", tt.method, tt.path, res.StatusCode, res.Header.Get("Content-Encoding"), tt.status, tt.packed)
+			}
+		})
+	}
+}
