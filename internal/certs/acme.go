@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"slices"
@@ -40,6 +41,7 @@ type ACME struct {
 	cfg   ACMEConfig
 	roots *x509.CertPool // nil: the system's
 	log   *slog.Logger
+	check time.Duration // between two looks whether a certificate is to be renewed; 0: as certmagic does
 
 	running atomic.Pointer[manager] // nil before Run and after
 }
@@ -130,7 +132,8 @@ func (a *ACME) newManager() *manager {
 	m := &manager{log: a.log}
 	zap := bridge(a.log)
 	m.cache = certmagic.NewCache(certmagic.CacheOptions{
-		Logger: zap,
+		Logger:             zap,
+		RenewCheckInterval: a.check,
 		GetConfigForCert: func(c certmagic.Certificate) (*certmagic.Config, error) {
 			if len(c.Names) > 0 {
 				return m.of(c.Names[0]), nil
@@ -225,6 +228,13 @@ func (m *manager) obtain(ctx context.Context, host string) error {
 	return err
 }
 
+const reachRemedy = "from the Internet, port 80 of this host must lead to --acme-http-listen, or port 443 to --listen"
+
+// days is d in days, with one decimal; never below 0.
+func days(d time.Duration) float64 {
+	return max(0, math.Round(d.Hours()/24*10)/10)
+}
+
 // event says what an operator wants to know of certmagic's doings.
 func (m *manager) event(_ context.Context, name string, data map[string]any) error {
 	host := data["identifier"]
@@ -232,8 +242,12 @@ func (m *manager) event(_ context.Context, name string, data map[string]any) err
 	case "cert_obtained":
 		m.log.Info("certificate obtained", "host", host, "renewal", data["renewal"])
 	case "cert_failed":
-		m.log.Warn("the certificate could not be obtained; it will be tried again", "host", host, "err", data["error"],
-			"remedy", "from the Internet, port 80 of this host must lead to --acme-http-listen, or port 443 to --listen")
+		attrs := []any{"host", host, "err", data["error"], "remedy", reachRemedy}
+		if left, ok := data["remaining"].(time.Duration); ok {
+			m.log.Warn("the certificate could not be renewed; it will be tried again", append(attrs, "daysLeft", days(left))...)
+			return nil
+		}
+		m.log.Warn("the certificate could not be obtained; it will be tried again", attrs...)
 	}
 	return nil
 }

@@ -23,7 +23,8 @@ type front struct {
 	tls, http net.Listener
 	acme      *certs.ACME
 	log       book
-	stop      func() // ends Run
+	tune      func(*certs.ACME) // nil: not at all
+	stop      func()            // ends Run
 }
 
 func newFront(t *testing.T) *front {
@@ -48,6 +49,9 @@ func (f *front) serve(cfg certs.ACMEConfig) {
 	var err error
 	if f.acme, err = certs.NewACME(cfg, logger(&f.log)); err != nil {
 		t.Fatal(err)
+	}
+	if f.tune != nil {
+		f.tune(f.acme)
 	}
 	hello := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
 	f.handle(certs.NewListener(f.tls, f.acme.TLS(), advice), hello)

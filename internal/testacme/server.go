@@ -4,8 +4,10 @@ package testacme
 
 import (
 	"crypto/tls"
+	"encoding/json"
 	"log"
 	"net"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -46,6 +48,7 @@ type Server struct {
 	Issued []byte
 
 	t         *testing.T
+	brief     bool
 	server    *httptest.Server
 	store     *db.MemoryStore
 	authority *ca.CAImpl
@@ -55,13 +58,28 @@ type Server struct {
 // New returns a server whose clients wait until [Server.Open].
 func New(t *testing.T) *Server {
 	t.Helper()
+	return newServer(t, 160*time.Hour, 90*24*time.Hour)
+}
+
+// NewBrief returns a server whose certificates end so soon that a test can see
+// them renewed. It has no renewal information (RFC 9773): Pebble's is good for
+// lives of days.
+func NewBrief(t *testing.T, life time.Duration) *Server {
+	t.Helper()
+	s := newServer(t, life, life)
+	s.brief = true
+	return s
+}
+
+func newServer(t *testing.T, short, usual time.Duration) *Server {
+	t.Helper()
 	t.Setenv("PEBBLE_VA_NOSLEEP", "1")
 	s := &Server{t: t, server: httptest.NewUnstartedServer(nil), store: db.NewMemoryStore(), log: log.New(t.Output(), "pebble ", 0)}
 	t.Cleanup(s.server.Close)
 	s.URL = "https://" + s.server.Listener.Addr().String() + wfe.DirectoryPath
-	profiles := map[string]ca.Profile{"shortlived": {Description: "a few days", ValidityPeriod: 160 * 3600}}
+	profiles := map[string]ca.Profile{"shortlived": {Description: "a few days", ValidityPeriod: uint64(short.Seconds())}}
 	for i := range 50 { // Pebble picks one at random for those who ask for none
-		profiles["usual"+strconv.Itoa(i)] = ca.Profile{Description: "the usual", ValidityPeriod: 90 * 24 * 3600}
+		profiles["usual"+strconv.Itoa(i)] = ca.Profile{Description: "the usual", ValidityPeriod: uint64(usual.Seconds())}
 	}
 	s.authority = ca.New(s.log, s.store, "", "ecdsa", 0, 1, profiles)
 	s.Issued = s.authority.GetRootCert(0).PEM()
@@ -86,7 +104,34 @@ func (s *Server) Open(httpPort, tlsPort int) {
 	validator := va.New(s.log, httpPort, tlsPort, false, nameServer(s.t), s.store)
 	front := wfe.New(s.log, s.store, validator, s.authority, []string{"pebble.test"}, false, false, 1, 1)
 	s.server.Config.Handler = front.Handler()
+	if s.brief {
+		s.server.Config.Handler = withoutRenewalInfo(front.Handler())
+	}
 	s.server.StartTLS()
+}
+
+// Close ends the server before its test does.
+func (s *Server) Close() { s.server.Close() }
+
+// withoutRenewalInfo answers as h does, without the resource that says when to
+// renew.
+func withoutRenewalInfo(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != wfe.DirectoryPath {
+			h.ServeHTTP(w, r)
+			return
+		}
+		answer := httptest.NewRecorder()
+		h.ServeHTTP(answer, r)
+		var directory map[string]any
+		if err := json.Unmarshal(answer.Body.Bytes(), &directory); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		delete(directory, "renewalInfo")
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(directory) // an error is the client's going away
+	})
 }
 
 // nameServer starts a DNS server that knows one address for every name.
