@@ -35,6 +35,7 @@ type toolbox struct {
 	browser  string // Chromium or Chrome
 	library  string // simple-peerjs as one script for a browser
 	nginx    string
+	caddy    string
 	certutil string // of NSS, whose database is where Chromium looks for authorities
 }
 
@@ -89,6 +90,9 @@ func prepare(dir string) (toolbox, error) {
 	}
 	if box.nginx, err = findNginx(); err != nil {
 		return box, err
+	}
+	if box.caddy, err = exec.LookPath("caddy"); err != nil {
+		return box, errors.New("no caddy found: apt-get install caddy")
 	}
 	if err := command(ctx, "..", "go", "build", "-race", "-o", box.liberdus, "."); err != nil {
 		return box, fmt.Errorf("build the binary (the race detector needs a C compiler: apt-get install gcc libc6-dev): %w", err)
