@@ -18,11 +18,12 @@ const module = "github.com/liberdus/liberdus"
 // commit. Tests may import what they like.
 var arrows = map[string]string{
 	".":                   "roles internal/config internal/heap internal/ledger internal/signing internal/telemetry",
-	"roles":               "internal/clientip signaling rtc nodelist internal/api internal/certs internal/config internal/ledger internal/rpc internal/shardus internal/signing internal/web",
+	"roles":               "internal/clientip signaling rtc nodelist internal/api internal/certs internal/config internal/feed internal/ledger internal/rpc internal/shardus internal/signing internal/web",
 	"rtc":                 "signaling internal/binarypack",
 	"signaling":           "internal/clientip",
 	"nodelist":            "internal/clientip internal/signing",
 	"internal/api":        "internal/ledger internal/rpc internal/signing",
+	"internal/feed":       "internal/ledger internal/rpc",
 	"internal/ledger":     "internal/signing",
 	"internal/rpc":        "",
 	"internal/shardus":    "internal/rpc",

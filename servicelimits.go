@@ -14,5 +14,9 @@ func serviceFlags() []cli.Flag {
 		number("requests-per-second", "of one session, `N`", "2000"),
 		number("total-requests-per-second", "of all sessions, `N`", "20000"),
 		number("request-memory", "`MIB` of the requests in hand", "64"),
+		number("max-subscriptions-per-session", "`N` subscriptions of one session", "1024"),
+		number("max-subscriptions", "`N` subscriptions and held long polls in all", "65536"),
+		number("max-watched-accounts", "`N` accounts that they watch", "16384"),
+		number("max-polls", "`N` long polls held at once", "1024"),
 	}
 }

@@ -21,7 +21,7 @@ func (n *Consensor) openBehind(shared *ledger.Ledger) (err error) {
 			return &UsageError{fmt.Errorf("--node: %w", err)}
 		}
 		n.api = api.NewFront(n.node, n.log)
-		return nil
+		return n.openFeed()
 	}
 	if n.ledger = shared; shared == nil {
 		cfg := ledger.Config{Dir: filepath.Join(n.cfg.Data, "ledger"), NetworkID: n.cfg.NetworkID}
@@ -31,7 +31,7 @@ func (n *Consensor) openBehind(shared *ledger.Ledger) (err error) {
 		n.owned = true
 	}
 	n.api = api.New(n.ledger, n.nodeInfo, n.log)
-	return nil
+	return n.openFeed()
 }
 
 // networkID is that of what is behind the API; "" as long as a node there has

@@ -14,6 +14,7 @@ import (
 
 	"github.com/liberdus/liberdus/internal/api"
 	"github.com/liberdus/liberdus/internal/config"
+	"github.com/liberdus/liberdus/internal/feed"
 	"github.com/liberdus/liberdus/internal/ledger"
 	"github.com/liberdus/liberdus/internal/rpc"
 	"github.com/liberdus/liberdus/internal/shardus"
@@ -40,12 +41,15 @@ type Consensor struct {
 	http   net.Listener
 	doors  doors // of http; filled by Run
 	api    *api.API
+	feed   *feed.Hub
 	ports  *rtc.Ports
 	limits *rpc.Limits
 	peer   *rtc.Peer
 	links  []*link
 	host   string
 	port   int
+
+	unwatch func() // ends what the ledger tells feed; nil if it tells nothing
 
 	startTime time.Duration // to reach the first archiver
 
@@ -173,6 +177,7 @@ func (n *Consensor) Run(ctx context.Context) error {
 	parts := []part{
 		serveHTTP("http", n.doors.open(n.http, n.log), n.api, nil, idleTimeProxy, n.log),
 		{"sessions", n.runSessions},
+		{"feed", n.feed.Run},
 		{"start", n.announce},
 		n.watchBehind(),
 		tally(n.counts, n.log),
@@ -230,6 +235,8 @@ func (n *Consensor) serveSession(ctx context.Context, s *rtc.Session) {
 	cfg := rpc.DefaultServerConfig(n.PeerID())
 	cfg.InFlight, cfg.Limits, cfg.Exempt = n.cfg.RequestsInFlight, n.limits, s.Exempt()
 	cfg.Work = s.Work()
+	cfg.Feed, cfg.Subscriptions = n.feed, n.cfg.MaxSubscriptionsPerSession
+	cfg.End = func(err error) string { return subscriptionsEnd(s, err) }
 	cfg.TooLarge = func(err error) bool { return errors.Is(err, rtc.ErrTooLarge) }
 	cfg.Malformed = func(err error) bool { return errors.Is(err, rtc.ErrMalformed) }
 	err := rpc.Serve(ctx, s, cfg, n.handler(s), n.log)
@@ -273,6 +280,9 @@ func (n *Consensor) Close() error {
 	}
 	if n.peer != nil {
 		n.peer.Close()
+	}
+	if n.unwatch != nil {
+		n.unwatch()
 	}
 	if n.ports != nil {
 		n.ports.Close()

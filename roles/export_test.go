@@ -121,6 +121,15 @@ func Connect(ctx context.Context, c *Client) (ask func(context.Context, rpc.Requ
 	return conv.Do, conv.session, nil
 }
 
+// Converse opens a session as the commands do, for what none does.
+func Converse(ctx context.Context, c *Client) (client *rpc.Client, done func(), err error) {
+	conv, err := c.connect(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	return conv.Client, conv.close, nil
+}
+
 // PeerConfig is peerConfig.
 var PeerConfig = peerConfig
 

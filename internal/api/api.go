@@ -58,6 +58,9 @@ type API struct {
 	log      *slog.Logger
 	routes   []route
 
+	feed  rpc.Feed      // nil: no polls; see Polls
+	polls chan struct{} // holds a token for each poll that is held
+
 	// injecting bounds the bytes of the transactions in hand, by all doors:
 	// parsed, a hostile one takes about fifty times its size.
 	injecting *semaphore.Weighted

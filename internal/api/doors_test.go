@@ -139,6 +139,8 @@ func TestBothDoors(t *testing.T) {
 		{"GET transaction/{id}", "GET", "/transaction/t2", "", 200, `{"transaction":null}`},
 		{"GET timestamp", "GET", "/timestamp", "", 200, `{"timestamp":946684800000}`}, // where a bubble's clock begins
 		{"GET nodeInfo", "GET", "/nodeInfo", "", 200, `{"nodeInfo":{"externalPort":9001,"publicKey":"pk"}}`},
+		{"GET collector/api/poll", "GET", "/collector/api/poll", "", 400, fault("bad-request", "account must be 1 to 128 of A-Z a-z 0-9 _ . -")},
+		{"GET collector/api/poll", "GET", "/collector/api/poll?account=a&chatTimestamp=soon", "", 400, fault("bad-request", "chatTimestamp must be a time in milliseconds")},
 		{"POST inject", "POST", "/inject", `{"from":"alice"}`, 200, accepted},
 		{"POST inject", "POST", "/inject", `{"tx":"{\"from\":\"alice\"}"}`, 200, accepted},
 		{"POST inject", "POST", "/inject", `{"app":"1.0","tx":" { \"from\" : \"alice\" } "}`, 200, accepted},
@@ -180,7 +182,7 @@ func TestBothDoors(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		a := newAPI(working())
-		missing := slices.DeleteFunc(a.Routes(), func(r string) bool { return r == "GET is-healthy" }) // no JSON: it has its own test
+		missing := slices.DeleteFunc(a.Routes(), func(r string) bool { return r == "GET is-healthy" || r == "GET collector/api/poll" }) // they have their own tests
 		for _, tt := range tests {
 			name := tt.method + " " + tt.path + " " + tt.body
 			missing = slices.DeleteFunc(missing, func(r string) bool { return r == tt.route && tt.status == 200 })

@@ -43,6 +43,7 @@ func (a *API) ofAccounts() []route {
 		{method: "GET", pattern: "address/{aliasHash}", handle: a.address},
 		{method: "GET", pattern: "transaction/{id}", handle: a.transaction},
 		{method: "GET", pattern: "collector/api/transaction", handle: a.collected, own: true},
+		{method: "GET", pattern: "collector/api/poll", handle: a.poll, own: true},
 	}
 }
 

@@ -91,6 +91,11 @@ type Consensor struct {
 	RequestsPerSecond     int      `toml:"requests_per_second"`       // of one session; twice as many at once
 	TotalRequestsPerSec   int      `toml:"total_requests_per_second"` // of all sessions
 	RequestMemory         int      `toml:"request_memory"`            // MiB of requests in hand, of all sessions
+
+	MaxSubscriptionsPerSession int `toml:"max_subscriptions_per_session"`
+	MaxSubscriptions           int `toml:"max_subscriptions"`    // those of long polls included
+	MaxWatchedAccounts         int `toml:"max_watched_accounts"` // by all of them
+	MaxPolls                   int `toml:"max_polls"`            // long polls that are held at once
 }
 
 // A Client is the table [client].
@@ -167,6 +172,7 @@ func Default() File {
 			LimitExempt: loopback(),
 			MaxSessions: 4096, MaxSessionsPerPeer: 8, MaxSessionsPerAddress: 256, MaxHandshakes: 128,
 			RequestsInFlight: 64, RequestsPerSecond: 2000, TotalRequestsPerSec: 20_000, RequestMemory: 64,
+			MaxSubscriptionsPerSession: 1024, MaxSubscriptions: 65_536, MaxWatchedAccounts: 16_384, MaxPolls: 1024,
 		},
 		Client: Client{
 			Timeout: 20 * time.Second,

@@ -23,6 +23,10 @@ func (n Consensor) validateLimits(c *checks) {
 		{"requests-per-second", n.RequestsPerSecond},
 		{"total-requests-per-second", n.TotalRequestsPerSec},
 		{"request-memory", n.RequestMemory},
+		{"max-subscriptions-per-session", n.MaxSubscriptionsPerSession},
+		{"max-subscriptions", n.MaxSubscriptions},
+		{"max-watched-accounts", n.MaxWatchedAccounts},
+		{"max-polls", n.MaxPolls},
 	} {
 		if l.v < 1 {
 			c.add(l.flag, fmt.Errorf("%d is under 1", l.v))

@@ -2,6 +2,8 @@ package ledger
 
 import (
 	"cmp"
+	"context"
+	"fmt"
 	"slices"
 )
 
@@ -35,6 +37,23 @@ func (l *Ledger) Watch(changed func([]Change)) (stop func()) {
 		defer l.mu.Unlock()
 		l.watchers = slices.DeleteFunc(slices.Clone(l.watchers), func(other *watcher) bool { return other == w })
 	}
+}
+
+// Stored returns what is kept of an account in one place, nil if there is no such
+// account: its text, or for a chat a text without the messages. It differs
+// whenever the account does, and costs one look-up however long a chat is.
+func (l *Ledger) Stored(ctx context.Context, id string) ([]byte, error) {
+	if len(id) > maxID {
+		return nil, nil
+	}
+	text, err := l.read(ctx, accountKey(id))
+	if err != nil {
+		return nil, fmt.Errorf("ledger: account %.64q: %w", id, err)
+	}
+	if isChatHeader(text) {
+		text = text[1:]
+	}
+	return text, nil
 }
 
 // tell calls the watchers with what a committed batch changed.

@@ -49,12 +49,15 @@ type Client struct {
 	pending []*call // guarded by mu; in the order in which they were sent
 	echoes  bool    // guarded by mu; the node has echoed an id, so it always will
 	err     error   // guarded by mu; why the stream has ended
+
+	subs map[string]*Subscription // guarded by mu; by the node's name for each
 }
 
 // A call is a request that waits for its reply.
 type call struct {
 	id        string       // as it is encoded
 	kind      string       // of the reply, for nodes that echo no id
+	arrived   func(Reply)  // called before a reply goes to outcome, and before the next message is read; may be nil
 	outcome   chan outcome // gets one at most, from whoever takes the call off pending
 	abandoned time.Time    // guarded by Client.mu; since when nobody waits
 }
@@ -72,9 +75,11 @@ func NewClient(s Stream, sender string) *Client {
 // Do sends a request and waits for its reply. It fails when ctx ends or the
 // stream does; a reply with an error status is not a failure of Do. The node is
 // told how long ctx leaves it; r.ID and r.Timeout are not used.
-func (c *Client) Do(ctx context.Context, r Request) (Reply, error) {
+func (c *Client) Do(ctx context.Context, r Request) (Reply, error) { return c.do(ctx, r, nil) }
+
+func (c *Client) do(ctx context.Context, r Request, arrived func(Reply)) (Reply, error) {
 	r.URL = strings.TrimPrefix(r.URL, "/")
-	p, err := c.send(ctx, r)
+	p, err := c.send(ctx, r, arrived)
 	if err != nil {
 		return Reply{}, fmt.Errorf("send %s: %w", r.URL, err)
 	}
@@ -94,7 +99,7 @@ func (c *Client) Do(ctx context.Context, r Request) (Reply, error) {
 
 // send puts a request into the stream. It takes turns, so that the order of
 // pending is the order on the wire, and waits for its own no longer than ctx.
-func (c *Client) send(ctx context.Context, r Request) (*call, error) {
+func (c *Client) send(ctx context.Context, r Request, arrived func(Reply)) (*call, error) {
 	select {
 	case c.turn <- struct{}{}:
 		defer func() { <-c.turn }()
@@ -103,7 +108,7 @@ func (c *Client) send(ctx context.Context, r Request) (*call, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	p, err := c.add(r.Type())
+	p, err := c.add(r.Type(), arrived)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +137,7 @@ func (c *Client) write(ctx context.Context, id string, r Request) error {
 	return closed(err)
 }
 
-func (c *Client) add(kind string) (*call, error) {
+func (c *Client) add(kind string, arrived func(Reply)) (*call, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.pending = slices.DeleteFunc(c.pending, func(p *call) bool {
@@ -145,7 +150,7 @@ func (c *Client) add(kind string) (*call, error) {
 		return nil, fmt.Errorf("%d requests are waiting for their replies", len(c.pending))
 	}
 	c.next++
-	p := &call{id: strconv.Quote(strconv.FormatUint(c.next, 10)), kind: kind, outcome: make(chan outcome, 1)}
+	p := &call{id: strconv.Quote(strconv.FormatUint(c.next, 10)), kind: kind, arrived: arrived, outcome: make(chan outcome, 1)}
 	c.pending = append(c.pending, p)
 	return p, nil
 }

@@ -21,3 +21,10 @@ func NewDeadline(parent context.Context, deadline time.Time) (context.Context, f
 	c := &deadlineContext{parent: parent, deadline: deadline}
 	return c, c.end
 }
+
+// Subscriptions returns how many c gets events of.
+func Subscriptions(c *Client) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.subs)
+}

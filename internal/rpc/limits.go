@@ -25,11 +25,18 @@ type LimitsConfig struct {
 	MaxDelay time.Duration
 	// MaxBytes bounds the messages in hand of all streams.
 	MaxBytes int64
+	// EventsPerSecond and TotalEvents bound the events of subscriptions, of one
+	// stream and of all; as many may come at once. What is more waits, and is sent
+	// in its latest state.
+	EventsPerSecond, TotalEvents float64
 }
 
 // DefaultLimitsConfig returns the limits documented in docs/protocol.md.
 func DefaultLimitsConfig() LimitsConfig {
-	return LimitsConfig{PerSecond: 2000, AtOnce: 4000, TotalPerSecond: 20_000, MaxDelay: 2 * time.Second, MaxBytes: 64 << 20}
+	return LimitsConfig{
+		PerSecond: 2000, AtOnce: 4000, TotalPerSecond: 20_000, MaxDelay: 2 * time.Second, MaxBytes: 64 << 20,
+		EventsPerSecond: 500, TotalEvents: 20_000,
+	}
 }
 
 // Validate reports every bad setting.
@@ -44,6 +51,8 @@ func (c LimitsConfig) Validate() error {
 		{"requests per second in all", c.TotalPerSecond, 1},
 		{"bytes in hand", float64(c.MaxBytes), 1 << 20},
 		{"longest delay in seconds", c.MaxDelay.Seconds(), 0.001},
+		{"events per second", c.EventsPerSecond, 0.001},
+		{"events per second in all", c.TotalEvents, 1},
 	} {
 		if !(n.v >= n.min) {
 			errs = append(errs, fmt.Errorf("%s: %v is under %v", n.name, n.v, n.min))
@@ -55,9 +64,10 @@ func (c LimitsConfig) Validate() error {
 // Limits are what the streams of a node share. Use [NewLimits].
 type Limits struct {
 	// Fixed.
-	cfg   LimitsConfig
-	total *rate.Limiter
-	bytes *semaphore.Weighted
+	cfg    LimitsConfig
+	total  *rate.Limiter
+	events *rate.Limiter
+	bytes  *semaphore.Weighted
 
 	requests, delayed, refusedRate, refusedTotal, refusedBytes, tooLarge, malformed atomic.Uint64
 }
@@ -68,9 +78,10 @@ func NewLimits(cfg LimitsConfig) (*Limits, error) {
 		return nil, fmt.Errorf("rpc: %w", err)
 	}
 	return &Limits{
-		cfg:   cfg,
-		total: rate.NewLimiter(rate.Limit(cfg.TotalPerSecond), max(1, int(cfg.TotalPerSecond))),
-		bytes: semaphore.NewWeighted(cfg.MaxBytes),
+		cfg:    cfg,
+		total:  rate.NewLimiter(rate.Limit(cfg.TotalPerSecond), max(1, int(cfg.TotalPerSecond))),
+		events: rate.NewLimiter(rate.Limit(cfg.TotalEvents), max(1, int(cfg.TotalEvents))),
+		bytes:  semaphore.NewWeighted(cfg.MaxBytes),
 	}, nil
 }
 

@@ -3,6 +3,7 @@
 //
 //	request  {"id":"7","url":"account/<id>","method":"GET","body":…,"timeout":5000}
 //	reply    {"id":"7","type":"account","method":"GET","status":200,"body":…,"sender":"<peer id>"}
+//	event    {"type":"event","subscription":"<id>","body":{…}}
 //
 // An id is any JSON string or number and is echoed as it came. Peers that send
 // none, or null, are answered without one, in the order of their messages. The
@@ -11,6 +12,9 @@
 // The invariant: every request is settled once, by a reply, a fault or the end
 // of the stream, within its deadline. No message can end a stream: what is not
 // a request gets a reply of type "error".
+//
+// A peer that has subscribed to an account gets events, one after another and
+// each in the latest state, until it ends the subscription or is told its end.
 package rpc
 
 import (
@@ -47,7 +51,8 @@ type Response struct {
 	Body        []byte
 	ContentType string
 
-	encoded bool // the body is known to be JSON
+	encoded      bool          // the body is known to be JSON
+	subscription *subscription // begins with this reply; nil if none does
 }
 
 // A Code says what kind of fault the session layer met.

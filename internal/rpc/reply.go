@@ -37,9 +37,13 @@ func (c *Client) Run() error {
 // settle gives a reply to the request it answers. What answers none is dropped.
 func (c *Client) settle(msg []byte) {
 	var w struct { // all raw: no slip of a node may keep a caller waiting
-		ID, Type, Status, Body, ContentType, Sender json.RawMessage
+		ID, Type, Status, Body, ContentType, Sender, Subscription, End json.RawMessage
 	}
 	if json.Unmarshal(msg, &w) != nil {
+		return
+	}
+	if w.Subscription != nil && given(w.ID) == nil && stringOf(w.Type) == "event" {
+		c.push(stringOf(w.Subscription), w.Body, given(w.End))
 		return
 	}
 	p := c.take(given(w.ID), stringOf(w.Type))
@@ -51,10 +55,14 @@ func (c *Client) settle(msg []byte) {
 		p.outcome <- outcome{err: err}
 		return
 	}
-	p.outcome <- outcome{reply: Reply{
+	r := Reply{
 		Type: stringOf(w.Type), Status: status, Body: w.Body,
 		ContentType: stringOf(w.ContentType), Sender: stringOf(w.Sender),
-	}}
+	}
+	if p.arrived != nil {
+		p.arrived(r)
+	}
+	p.outcome <- outcome{reply: r}
 }
 
 // take finds the call that a reply with this id (nil for none) and type
@@ -97,6 +105,10 @@ func (c *Client) end(err error) {
 		p.outcome <- outcome{err: closed(err)}
 	}
 	c.pending = nil
+	for _, s := range c.subs {
+		s.finish(closed(err))
+	}
+	c.subs = nil
 }
 
 // stringOf returns the string that raw is, or none.

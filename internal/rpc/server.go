@@ -45,11 +45,18 @@ type ServerConfig struct {
 	// Malformed tells the error of a message that could not be read; nil if the
 	// stream has none.
 	Malformed func(error) bool
+	// Feed is what peers may subscribe to; nil leaves that to the handler.
+	// Subscriptions is how many a stream may have.
+	Feed          Feed
+	Subscriptions int
+	// End gives the reason with which subscriptions end when the stream does, by
+	// its error; nil, or an empty reason, tells nobody.
+	End func(error) (reason string)
 }
 
 // DefaultServerConfig returns the limits documented in docs/protocol.md.
 func DefaultServerConfig(sender string) ServerConfig {
-	return ServerConfig{Sender: sender, InFlight: 64, Timeout: 30 * time.Second}
+	return ServerConfig{Sender: sender, InFlight: 64, Timeout: 30 * time.Second, Subscriptions: 1024}
 }
 
 // Serve answers the requests of s until the stream ends, or it has to wait and
@@ -65,7 +72,7 @@ func Serve(ctx context.Context, s Stream, cfg ServerConfig, h Handler, log *slog
 		meter: newMeter(cfg.Limits, cfg.Exempt),
 		slots: make(chan struct{}, cfg.InFlight),
 	}
-	v.workers = newWorkers(v)
+	v.workers, v.subscriptions = newWorkers(v), newSubscriptions(v)
 	var giving sync.WaitGroup
 	giving.Add(1)
 	stop := context.AfterFunc(ctx, func() {
@@ -74,6 +81,7 @@ func Serve(ctx context.Context, s Stream, cfg ServerConfig, h Handler, log *slog
 	})
 	err := v.read()
 	v.workers.finish()
+	v.subscriptions.finish(v.reason(err))
 	if stop() {
 		giving.Done()
 	}
@@ -90,6 +98,8 @@ type server struct {
 	meter   meter
 	log     *slog.Logger
 	workers *workers
+
+	subscriptions *subscriptions
 
 	slots chan struct{} // holds a token for each job in hand
 }
@@ -110,6 +120,14 @@ func (v *server) read() error {
 		}
 		v.workers.add(j)
 	}
+}
+
+// reason is what subscriptions are told when the stream ends with err.
+func (v *server) reason(err error) string {
+	if v.cfg.End == nil {
+		return ""
+	}
+	return v.cfg.End(err)
 }
 
 // is asks one of the two, if it is there.
@@ -155,6 +173,9 @@ func (v *server) call(ctx context.Context, r Request) (resp Response) {
 			resp = Fault(Unavailable, "the node failed on this request")
 		}
 	}()
+	if resp, ok := v.subscriptions.handle(ctx, r); ok {
+		return resp
+	}
 	if resp = v.handle(ctx, r); resp.Status == 0 {
 		return Fault(Unavailable, "no answer")
 	}
@@ -164,7 +185,9 @@ func (v *server) call(ctx context.Context, r Request) (resp Response) {
 // settle sends the reply to a job unless that has been done. When it returns,
 // the reply is on its way or cannot be sent.
 func (v *server) settle(j *job, resp Response) {
+	sent := false
 	j.once.Do(func() {
+		sent = true
 		defer v.workers.replied(j)
 		buf := replies.Get().(*[]byte)
 		*buf = v.encode((*buf)[:0], j, resp)
@@ -175,6 +198,9 @@ func (v *server) settle(j *job, resp Response) {
 			replies.Put(buf)
 		}
 	})
+	if resp.subscription != nil {
+		resp.subscription.replied(sent)
+	}
 }
 
 // replies are buffers for them: a stream keeps none.

@@ -1,0 +1,187 @@
+package feed
+
+import (
+	"container/heap"
+	"context"
+	"time"
+
+	"github.com/liberdus/liberdus/internal/ledger"
+	"github.com/liberdus/liberdus/internal/rpc"
+)
+
+// Watch has w told of an account; see [rpc.Feed]. The first watcher of an
+// account waits, no longer than ctx, until it was looked at.
+func (h *Hub) Watch(ctx context.Context, account string, since int64, w rpc.Watcher) (from int64, stop func(), fault *rpc.Response) {
+	if err := rpc.CheckAccount(account); err != nil {
+		return 0, nil, new(rpc.Fault(rpc.BadRequest, err.Error()))
+	}
+	t, fault := h.join(account)
+	if fault != nil {
+		return 0, nil, fault
+	}
+	if err := h.learn(ctx, t); err != nil {
+		h.leave(t, nil)
+		if ctx.Err() != nil {
+			return 0, nil, new(rpc.Fault(rpc.Timeout, "the node did not finish in time"))
+		}
+		h.log.Debug("account not watched", "account", account, "err", err)
+		return 0, nil, new(rpc.Fault(rpc.Unavailable, "the node cannot look at the account"))
+	}
+	x := &watch{w}
+	now, fault := h.admit(t, x)
+	if fault != nil {
+		return 0, nil, fault
+	}
+	if mayBeNewer(now, since) {
+		w.Changed(now)
+	}
+	return now.Seq, func() { h.leave(t, x) }, nil
+}
+
+// join returns the topic of an account, with a place for one more watcher.
+func (h *Hub) join(account string) (*topic, *rpc.Response) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	t := h.topics[account]
+	switch {
+	case h.closed:
+		return nil, new(goingAway())
+	case h.watchers >= h.cfg.Watchers:
+		return nil, new(rpc.FaultAfter("the node has all the subscriptions that it may have", retryAfter))
+	case t == nil && len(h.topics) >= h.cfg.Accounts:
+		return nil, new(rpc.FaultAfter("the node watches all the accounts that it may watch", retryAfter))
+	case t == nil:
+		t = &topic{account: account, place: notDue, wait: h.cfg.Poll, watchers: make(map[*watch]struct{})}
+		h.topics[account] = t
+	}
+	t.users++
+	h.watchers++
+	return t, nil
+}
+
+// retryAfter is when whoever found no place may look for one again.
+const retryAfter = 10 * time.Second
+
+func goingAway() rpc.Response { return rpc.Fault(rpc.Unavailable, "the node is going away") }
+
+// learn looks at an account that was not watched before.
+func (h *Hub) learn(ctx context.Context, t *topic) error {
+	h.mu.Lock()
+	known := t.known
+	h.mu.Unlock()
+	if known {
+		return nil
+	}
+	e, sum, err := h.ask(ctx, t.account)
+	if err != nil {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if t.known { // who looked later knows better
+		return nil
+	}
+	t.take(e, sum)
+	if h.cfg.Poll > 0 && !t.looking {
+		h.schedule(t, time.Now().Add(jitter(t.wait)))
+	}
+	return nil
+}
+
+func (h *Hub) ask(ctx context.Context, account string) (rpc.Event, uint32, error) {
+	ctx, cancel := context.WithTimeout(ctx, h.cfg.LookTimeout)
+	defer cancel()
+	text, err := h.look(ctx, account)
+	if err != nil {
+		return rpc.Event{}, 0, err
+	}
+	return read(account, text)
+}
+
+// admit lets x be told of what follows the state it returns.
+func (h *Hub) admit(t *topic, x *watch) (rpc.Event, *rpc.Response) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.topics[t.account] != t { // it was given up meanwhile, and its places with it
+		return rpc.Event{}, new(goingAway())
+	}
+	t.watchers[x] = struct{}{}
+	return t.state, nil
+}
+
+// leave gives up the place of x, or, if x is nil, of one that never watched.
+func (h *Hub) leave(t *topic, x *watch) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.topics[t.account] != t {
+		return
+	}
+	if x != nil {
+		if _, in := t.watchers[x]; !in {
+			return
+		}
+		delete(t.watchers, x)
+	}
+	t.users--
+	h.watchers--
+	if t.users == 0 {
+		h.drop(t)
+	}
+}
+
+// drop forgets a topic with all its places. The caller holds mu.
+func (h *Hub) drop(t *topic) {
+	h.watchers -= t.users
+	t.users = 0
+	delete(h.topics, t.account)
+	if t.place != notDue {
+		heap.Remove(&h.due, t.place)
+	}
+}
+
+// Changed says that accounts have changed. It only takes note.
+func (h *Hub) Changed(changes []ledger.Change) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.topics) == 0 {
+		return
+	}
+	for _, c := range changes {
+		t := h.topics[c.ID]
+		switch {
+		case t == nil:
+		case t.looking:
+			t.again = true
+		case t.place == notDue || t.at.After(h.soon(t)):
+			h.schedule(t, h.soon(t))
+		}
+	}
+}
+
+// soon is when watchers of t may be told again. The caller holds mu.
+func (h *Hub) soon(t *topic) time.Time {
+	now, next := time.Now(), t.told.Add(h.cfg.Pace)
+	if next.Before(now) {
+		return now
+	}
+	return next
+}
+
+// schedule has t looked at then, and not when it was to be. The caller holds mu.
+func (h *Hub) schedule(t *topic, at time.Time) {
+	t.at = at
+	if t.place == notDue {
+		heap.Push(&h.due, t)
+	} else {
+		heap.Fix(&h.due, t.place)
+	}
+	h.rouse()
+}
+
+// rouse has a worker look at what is due.
+func (h *Hub) rouse() {
+	select {
+	case h.wake <- struct{}{}:
+	default:
+	}
+}
