@@ -26,8 +26,8 @@ func (n *Consensor) openPorts() (*rtc.Ports, error) {
 		cfg.UDPExternal = n.externalDefault()
 	}
 	ports, err := rtc.OpenPorts(cfg, n.log)
-	if err == nil && len(n.cfg.UDPExternal) > 0 {
-		if err = ports.CheckExternal(); err != nil {
+	if err == nil {
+		if err = n.checkExternal(ports); err != nil {
 			ports.Close()
 		}
 	}
@@ -38,6 +38,19 @@ func (n *Consensor) openPorts() (*rtc.Ports, error) {
 		return nil, errors.Join(err, errors.New("--udp-listen gives the UDP port another address than --listen"))
 	}
 	return ports, err
+}
+
+// checkExternal refuses external addresses of a family that nothing listens in.
+// That of --external may be right all the same: for the HTTP server alone.
+func (n *Consensor) checkExternal(ports *rtc.Ports) error {
+	err := ports.CheckExternal()
+	if err != nil && len(n.cfg.UDPExternal)+len(n.cfg.TCPExternal) == 0 {
+		n.log.Warn("clients are not told the address of --external for data channels, but those of this machine: nothing listens in its family",
+			"external", n.cfg.External, "udpAddr", ports.UDPAddr(), "family", n.cfg.Family,
+			"remedy", "give --udp-external the address at which clients reach the UDP port, or have --listen or --udp-listen listen in that family, too")
+		return nil
+	}
+	return err
 }
 
 // udpDefault is the address of the HTTP server: its host as it was given, for

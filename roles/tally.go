@@ -64,7 +64,7 @@ func (n *Consensor) counts() counts {
 }
 
 // unserved are the ends of connections that the limits of a node bring about.
-var unserved = []rtc.End{rtc.EndCrowded, rtc.EndAddress, rtc.EndFlooded, rtc.EndSlow}
+var unserved = []rtc.End{rtc.EndCrowded, rtc.EndAddress, rtc.EndFlooded, rtc.EndSlow, rtc.EndUnsent}
 
 func named[K ~string](m map[K]uint64) map[string]uint64 {
 	out := make(map[string]uint64, len(m))

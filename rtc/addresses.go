@@ -72,6 +72,15 @@ func (p *Ports) CheckExternal() error {
 			return fmt.Errorf("rtc: %w: no address that is listened on is of the family of the external address %s (see --udp-external and --udp-listen)", ErrNoAddress, e.Addr())
 		}
 	}
+	if p.tcp == nil || len(p.cfg.TCPExternal) == 0 {
+		return nil // those of UDP hold for TCP where they can
+	}
+	told := p.tcp.advertised()
+	for _, e := range p.tcp.external {
+		if !slices.Contains(told, withPort(e, p.tcp.port)) {
+			return fmt.Errorf("rtc: %w: no address that is listened on is of the family of the external TCP address %s (see --tcp-external and --tcp-listen)", ErrNoAddress, e.Addr())
+		}
+	}
 	return nil
 }
 

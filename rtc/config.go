@@ -79,10 +79,17 @@ type Config struct {
 	MaxMessage  int // bytes of a message, however many frames it takes; advertised in the SDP
 	MaxBuffered int // bytes waiting in a session for its peer to read
 
-	// MaxUnread bounds what came of all connections and was not read, in bytes
-	// as they travelled: over it, the one with the most is closed. Each may have
-	// four times MaxMessage, and a mebibyte at least.
+	// MaxUnread bounds what came of all connections and was not read, in bytes of
+	// memory: each SCTP chunk counts for 1 KiB beside its data. Over it, the
+	// connection with the most is closed. Each may have 32 times MaxMessage, and
+	// 8 MiB at least.
 	MaxUnread int
+
+	// MaxUnsent bounds what all sessions have to send and their peers have not
+	// received, in bytes of memory, the messages of waiting Sends included. While
+	// it is taken, sessions over their share of it wait, and those that have kept
+	// theirs for half of SendTimeout are closed. 16 KiB of each wait for nobody.
+	MaxUnsent int
 
 	// Loopback offers 127.0.0.1 as a candidate, for networks on one machine.
 	Loopback bool
@@ -122,7 +129,8 @@ func DefaultConfig() Config {
 		OffersAtOnce:          500,
 		MaxMessage:            256 << 10,
 		MaxBuffered:           1 << 20,
-		MaxUnread:             32 << 20,
+		MaxUnread:             64 << 20,
+		MaxUnsent:             64 << 20,
 	}
 }
 
@@ -153,6 +161,7 @@ func (c Config) Validate() error {
 		{"message size", c.MaxMessage, 1024},
 		{"buffered bytes", c.MaxBuffered, 64 << 10},
 		{"unread bytes", c.MaxUnread, 256 << 10},
+		{"unsent bytes", c.MaxUnsent, 256 << 10},
 	} {
 		if n.v < n.min {
 			errs = append(errs, fmt.Errorf("%s: %d is under %d", n.name, n.v, n.min))

@@ -155,6 +155,7 @@ func (c *conn) end() {
 	}
 	if c.session != nil {
 		c.session.dropDeadline()
+		c.session.out.stop()
 	}
 }
 

@@ -93,5 +93,21 @@ func MaxDatagrams(s *Session) uint64 { return s.maxDatagrams }
 // CloseSafely is closeSafely.
 var CloseSafely = closeSafely
 
+// Unsent returns what waits in pion for the peers of all sessions of p, in bytes
+// of messages, as pion counts it.
+func Unsent(p *Peer) (n uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.conns {
+		if s := c.channel.Load(); s != nil {
+			n += s.dc.BufferedAmount()
+		}
+	}
+	return n
+}
+
+// CountedUnsent returns what counts as unsent of all sessions of p.
+func CountedUnsent(p *Peer) int64 { return p.unsent.queued.Load() + p.unsent.held.Load() }
+
 // Unread returns what counts as unread of all connections of p.
 func Unread(p *Peer) int64 { return p.unread.Load() }

@@ -43,7 +43,7 @@ func (s *ownSocket) ReadFrom(b []byte) (int, net.Addr, error) {
 	for range maxReadErrors {
 		n, from, err := s.UDPConn.ReadFrom(b)
 		if err == nil {
-			s.count.received(b[:n])
+			s.count.Add(1)
 		}
 		if err == nil || errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded) {
 			return n, from, err // pion sets a deadline in the past to end a read

@@ -40,6 +40,40 @@ func (f *pionLog) NewLogger(scope string) logging.LeveledLogger {
 
 type pionScope struct{ log *slog.Logger }
 
+// chunkLog has traffic weigh the chunks that come to an association. Pion tells
+// nobody of them but its log; TestChunksAreWeighed holds it to that.
+type chunkLog struct {
+	logging.LoggerFactory
+	count *traffic
+}
+
+func (f chunkLog) NewLogger(scope string) logging.LeveledLogger {
+	l := f.LoggerFactory.NewLogger(scope)
+	if scope == "sctp" {
+		return chunkScope{l, f.count}
+	}
+	return l
+}
+
+type chunkScope struct {
+	logging.LeveledLogger
+	count *traffic
+}
+
+// chunkLine is what pion traces of each chunk: the association's name, the
+// number, a flag and the length.
+const chunkLine = "[%s] DATA: tsn=%d immediateSack=%v len=%d"
+
+func (l chunkScope) Tracef(format string, args ...any) {
+	if format != chunkLine || len(args) != 4 {
+		return
+	}
+	tsn, ok := args[1].(uint32)
+	if n, is := args[3].(int); ok && is {
+		l.count.arrived(tsn, n)
+	}
+}
+
 func (p pionScope) put(level, msg string) { p.log.Debug("pion", "level", level, "msg", msg) }
 
 func (p pionScope) putf(level, format string, args []any) {

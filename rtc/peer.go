@@ -43,6 +43,7 @@ type Peer struct {
 	stop   context.CancelCauseFunc
 
 	unread atomic.Int64 // what came and was not read, of all connections
+	unsent unsent
 
 	wg sync.WaitGroup // every connection and every Serve
 
@@ -84,6 +85,7 @@ func New(cfg Config, log *slog.Logger) (*Peer, error) {
 		early:      make(earlyCandidates),
 		sigs:       make(map[string]Signaller),
 	}
+	p.unsent.most = int64(cfg.MaxUnsent)
 	p.interfaces = newInterfaces()
 	p.set = p.settings()
 	return p, nil

@@ -31,7 +31,11 @@ type peerjs struct {
 // returns when the channel is open. ok is false if there was no answer.
 func dialPeerJS(t *testing.T, h *hub, n *node, connID string, extra map[string]any) (p *peerjs, ok bool) {
 	t.Helper()
-	var s webrtc.SettingEngine
+	return dialPeerJSWith(t, webrtc.SettingEngine{}, h, n, connID, extra)
+}
+
+func dialPeerJSWith(t *testing.T, s webrtc.SettingEngine, h *hub, n *node, connID string, extra map[string]any) (p *peerjs, ok bool) {
+	t.Helper()
 	s.SetIncludeLoopbackCandidate(true)
 	pc, err := webrtc.NewAPI(webrtc.WithSettingEngine(s)).NewPeerConnection(webrtc.Configuration{})
 	if err != nil {

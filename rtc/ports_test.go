@@ -376,6 +376,7 @@ func TestPortsWithoutAddress(t *testing.T) {
 		{"another family", rtc.PortsConfig{UDP: "127.0.0.1:0", Family: "6"}, "--family"},
 		{"no such interface", rtc.PortsConfig{UDP: "127.0.0.1:0", Interfaces: []string{"nope0"}}, "--interface"},
 		{"an external address of another family", rtc.PortsConfig{UDP: "127.0.0.1:0", UDPExternal: []string{"::1"}}, "--udp-external"},
+		{"an external TCP address of another family", rtc.PortsConfig{UDP: "127.0.0.1:0", TCP: "127.0.0.1:0", TCPExternal: []string{"::1"}}, "--tcp-external"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p, err := rtc.OpenPorts(tt.cfg, discard())

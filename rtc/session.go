@@ -43,6 +43,7 @@ type Session struct {
 	mirrored   atomic.Bool // the frame type follows the peer's first message
 
 	turn chan struct{} // holds a token while a frame is on its way in
+	out  outbox
 
 	large chan struct{} // holds a token while a message is sent in pieces
 	sent  uint64        // messages sent in pieces; guarded by large
@@ -76,7 +77,7 @@ func newSession(c *conn, raw datachannel.ReadWriteCloser) (*Session, error) {
 	s.maxFrame, s.maxSend = c.remote.sizes(c.serial, chunks, c.p.cfg.MaxMessage)
 	s.in = newIncoming(c.serial, chunks, c.p.cfg.MaxMessage, c.p.cfg.ReassemblyTimeout)
 	s.textFrames.Store(c.serial == serialRaw || c.serial == serialJSON && c.offer.legacyJSON)
-	dc.SetBufferedAmountLowThreshold(uint64(c.p.cfg.MaxBuffered / 2))
+	s.out.all = &c.p.unsent
 	dc.OnBufferedAmountLow(func() {
 		select {
 		case s.room <- struct{}{}:
@@ -234,7 +235,7 @@ func (s *Session) read() (frame []byte, text bool, err error) {
 			s.c.cancel(s.c.fail(closeCause(err)))
 			return nil, false, s.Err()
 		}
-		s.c.count.settle(n + n/4 + readCredit)
+		s.c.count.settle(n)
 		s.carried()
 		return s.buf[:n], text, nil
 	}
@@ -309,6 +310,7 @@ func (s *Session) grow() error {
 		s.c.cancel(s.c.fail(closeCause(err)))
 		return s.Err()
 	}
+	s.c.count.settle(n)
 	return fmt.Errorf("%w: %d bytes, the limit is %d", ErrTooLarge, n, limit)
 }
 

@@ -35,6 +35,7 @@ const (
 	EndSilent      End = "silent"      // nothing was heard of the peer for too long
 	EndStranded    End = "stranded"    // our own address went
 	EndSlow        End = "slow"        // the peer did not read
+	EndUnsent      End = "unsent"      // the peer read slowly, and others needed the memory
 	EndFlooded     End = "flooded"     // too many signalling messages, or data channels
 	EndAbsent      End = "absent"      // nobody holds the peer id
 	EndTimeout     End = "timeout"     // not open in time, answered or not
@@ -48,7 +49,7 @@ const (
 )
 
 var allEnds = [...]End{
-	EndClosed, EndSilent, EndStranded, EndSlow, EndFlooded, EndAbsent, EndTimeout, EndNoPath, EndEncryption,
+	EndClosed, EndSilent, EndStranded, EndSlow, EndUnsent, EndFlooded, EndAbsent, EndTimeout, EndNoPath, EndEncryption,
 	EndIdentity, EndDescription, EndCrowded, EndAddress, EndOther,
 }
 
@@ -60,6 +61,7 @@ var endings = [...]struct {
 	{errSilent, EndSilent},
 	{errStranded, EndStranded},
 	{ErrSlowPeer, EndSlow},
+	{errUnsent, EndUnsent},
 	{errFlooded, EndFlooded},
 	{ErrPeerAbsent, EndAbsent},
 	{ErrTimeout, EndTimeout},

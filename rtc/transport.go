@@ -14,6 +14,7 @@ import (
 // who counts the datagrams.
 func (c *conn) api() *webrtc.API {
 	s := c.p.set
+	s.LoggerFactory = chunkLog{s.LoggerFactory, &c.count}
 	if !c.dials {
 		r := roamer{quiet: c.p.cfg.Silence / 4}
 		s.SetICEBindingRequestHandler(func(m *stun.Message, local, remote ice.Candidate, pair *ice.CandidatePair) bool {

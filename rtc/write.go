@@ -42,6 +42,8 @@ func (s *Session) sendPieces(ctx context.Context, body []byte) error {
 	case <-s.c.ctx.Done():
 		return s.Err()
 	}
+	s.out.hold(len(body))
+	defer s.out.hold(-len(body))
 	room, frameOf := chunkRoom, appendChunk
 	if s.c.serial == serialBinary {
 		room, frameOf = binarypack.ChunkSize, appendPeerJSChunk
@@ -62,39 +64,60 @@ func (s *Session) sendPieces(ctx context.Context, body []byte) error {
 
 // write puts one frame into the channel, which copies it.
 func (s *Session) write(ctx context.Context, frame []byte, text bool) error {
-	select {
-	case s.turn <- struct{}{}:
-		defer func() { <-s.turn }()
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-s.c.ctx.Done():
-		return s.Err()
+	if err := s.waitForTurn(ctx, len(frame)); err != nil {
+		return err
 	}
-	if err := s.waitBelow(ctx, uint64(s.c.p.cfg.MaxBuffered)); err != nil {
+	defer func() { <-s.turn }()
+	if err := s.waitForRoom(ctx, len(frame)); err != nil {
 		return err
 	}
 	if _, err := s.dc.WriteDataChannel(frame, text); err != nil {
 		s.c.cancel(s.c.fail(closeCause(err)))
 		return s.Err()
 	}
-	s.c.count.settle(len(frame)/4 + sentCredit)
+	s.out.put(len(frame))
 	s.carried()
 	return nil
 }
 
-// waitBelow waits until fewer than limit bytes wait for the peer. It ends the
-// session of a peer that hardly reads.
-func (s *Session) waitBelow(ctx context.Context, limit uint64) error {
+// waitForTurn waits while others write. Who returns without an error gives the
+// turn back.
+func (s *Session) waitForTurn(ctx context.Context, n int) error {
+	select {
+	case s.turn <- struct{}{}:
+		return nil
+	default:
+	}
+	s.out.hold(n)
+	defer s.out.hold(-n)
+	select {
+	case s.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-s.c.ctx.Done():
+		return s.Err()
+	}
+}
+
+// waitForRoom waits until a frame of n bytes may be written. It ends the session of a peer
+// that hardly reads.
+func (s *Session) waitForRoom(ctx context.Context, n int) error {
 	if err := s.Err(); err != nil {
 		return err
 	}
-	if s.dc.BufferedAmount() < limit {
+	if s.roomy() {
 		return nil
 	}
+	s.out.hold(n)
+	defer s.out.hold(-n)
 	timeout := time.NewTicker(s.c.p.cfg.SendTimeout)
 	defer timeout.Stop()
-	last := s.dc.BufferedAmount()
-	for s.dc.BufferedAmount() >= limit {
+	last := s.weigh(unsentStep)
+	for !s.roomy() {
+		if s.halved() {
+			continue
+		}
 		select {
 		case <-s.room:
 		case <-ctx.Done():
@@ -102,8 +125,8 @@ func (s *Session) waitBelow(ctx context.Context, limit uint64) error {
 		case <-s.c.ctx.Done():
 			return s.Err()
 		case <-timeout.C:
-			now := s.dc.BufferedAmount()
-			if now+limit/slowShare > last { // a trickle would keep the memory for ever
+			now := s.weigh(unsentStep)
+			if now+int64(s.c.p.cfg.MaxBuffered/slowShare) > last { // a trickle would keep the memory for ever
 				s.c.cancel(s.c.fail(ErrSlowPeer))
 				return s.Err()
 			}
@@ -111,6 +134,14 @@ func (s *Session) waitBelow(ctx context.Context, limit uint64) error {
 		}
 	}
 	return nil
+}
+
+// halved has pion call when half of what waits has been received, and says
+// whether that is so already.
+func (s *Session) halved() bool {
+	half := s.dc.BufferedAmount() / 2
+	s.dc.SetBufferedAmountLowThreshold(half)
+	return s.dc.BufferedAmount() <= half
 }
 
 // Flush waits until the peer has received what was sent, ctx ends, or the
