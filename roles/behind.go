@@ -31,6 +31,9 @@ func (n *Consensor) openBehind(shared *ledger.Ledger) (err error) {
 		n.owned = true
 	}
 	n.api = api.New(n.ledger, n.nodeInfo, n.log)
+	if n.told, err = fixedInfo(context.Background(), n.key.Public(), n.ledger); err != nil {
+		return err
+	}
 	return n.openFeed()
 }
 

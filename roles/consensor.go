@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -42,6 +41,7 @@ type Consensor struct {
 	doors  doors // of http; filled by Run
 	api    *api.API
 	feed   *feed.Hub
+	told   signing.Object // of nodeInfo, what does not change; fixed, nil beside a node
 	ports  *rtc.Ports
 	limits *rpc.Limits
 	peer   *rtc.Peer
@@ -246,29 +246,6 @@ func (n *Consensor) serveSession(ctx context.Context, s *rtc.Session) {
 		if err := s.Flush(flush); err != nil {
 			n.log.Debug("flush", "peer", s.PeerID(), "err", err)
 		}
-	}
-}
-
-// nodeInfo are the members of GET /nodeInfo: those a Shardus node tells of
-// itself, and the peer id.
-func (n *Consensor) nodeInfo() signing.Object {
-	status := any(nil)
-	if slices.ContainsFunc(n.links, func(l *link) bool { return l.joined.Load() }) {
-		status = "active"
-	}
-	return signing.Object{
-		"publicKey":            n.key.Public(),
-		"id":                   nodelist.NodeID(n.key.Public()),
-		"address":              n.key.Public(),
-		"externalIp":           n.host,
-		"externalPort":         n.port,
-		"internalIp":           n.host,
-		"internalPort":         n.port,
-		"peerId":               n.PeerID(),
-		"status":               status,
-		"joinRequestTimestamp": n.began.Unix(),
-		"activeTimestamp":      n.began.Unix(),
-		"appData":              signing.Object{"appVersion": Version},
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -64,6 +65,8 @@ type API struct {
 	// injecting bounds the bytes of the transactions in hand, by all doors:
 	// parsed, a hostile one takes about fifty times its size.
 	injecting *semaphore.Weighted
+
+	zippers sync.Pool // of *gzip.Writer
 }
 
 // ledgerProbe is the account that is read to see whether the ledger can be:
@@ -78,7 +81,7 @@ const maxInjecting = 8 << 20
 func New(l Ledger, nodeInfo func() signing.Object, log *slog.Logger) *API {
 	a := &API{
 		ledger: l, nodeInfo: nodeInfo, log: log.With("part", "api"),
-		injecting: semaphore.NewWeighted(maxInjecting),
+		injecting: semaphore.NewWeighted(maxInjecting), zippers: sync.Pool{New: newZipper},
 	}
 	a.routes = a.table()
 	return a

@@ -10,20 +10,25 @@ import (
 )
 
 // inject offers a transaction to the ledger. The body is {"tx":"<text>"}, as
-// wallets send it over HTTP, or the transaction itself.
+// wallets send it over HTTP, or the transaction itself, at which nodes fall over.
+// They do so, too, if tx is not the text of an object, or there is no body.
 func (a *API) inject(ctx context.Context, _ params, r rpc.Request) (rpc.Response, error) {
 	size := min(int64(len(r.Body)), maxInjecting)
 	if a.injecting.Acquire(ctx, size) != nil { // it waited as long as it might
 		return rpc.Fault(rpc.Busy, "too many transactions at once"), nil
 	}
 	defer a.injecting.Release(size)
+	if len(r.Body) == 0 {
+		return threw(), nil
+	}
 	body, err := signing.ParseObject(r.Body)
 	if err != nil {
 		return rpc.Response{}, &badRequest{"the body is not a transaction: " + err.Error()}
 	}
-	if text, ok := body["tx"].(string); ok {
+	if wrapped, found := body["tx"]; found {
+		text, _ := wrapped.(string)
 		if body, err = signing.ParseObject([]byte(text)); err != nil {
-			return rpc.Response{}, &badRequest{"tx is not a transaction: " + err.Error()}
+			return threw(), nil
 		}
 	}
 	res, err := a.ledger.Put(ctx, body)

@@ -38,7 +38,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 			fault = rpc.Fault(rpc.TooLarge, fmt.Sprintf("the body has more than %d bytes", maxBody))
 		}
-		write(w, fault)
+		a.write(w, r, fault)
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), httpTimeout)
@@ -47,7 +47,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}
-	write(w, a.Handle(ctx, rpc.Request{URL: target(r.URL), Method: method, Body: body}))
+	a.write(w, r, a.Handle(ctx, rpc.Request{URL: target(r.URL), Method: method, Body: body}))
 }
 
 // target is what a data channel's request has for its url.
@@ -59,14 +59,19 @@ func target(u *url.URL) string {
 	return path + "?" + u.RawQuery
 }
 
-func write(w http.ResponseWriter, resp rpc.Response) {
+func (a *API) write(w http.ResponseWriter, r *http.Request, resp rpc.Response) {
 	kind := resp.ContentType
 	if kind == "" {
 		kind = "application/json; charset=utf-8"
 	}
-	h := w.Header()
+	h, body := w.Header(), resp.Body
 	h.Set("Content-Type", kind)
-	h.Set("Content-Length", strconv.Itoa(len(resp.Body)))
+	h.Set("Vary", "Accept-Encoding")
+	if len(body) >= minZip && acceptsGzip(r.Header.Values("Accept-Encoding")) {
+		h.Set("Content-Encoding", "gzip")
+		body = a.zip(body)
+	}
+	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(resp.Status)
-	w.Write(resp.Body) // a client that has gone needs no answer
+	w.Write(body) // a client that has gone needs no answer
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 
@@ -153,5 +155,46 @@ func TestCallerGoes(t *testing.T) {
 	newAPI(l).ServeHTTP(w, r)
 	if w.Code != 504 {
 		t.Errorf("status = %d, want 504", w.Code)
+	}
+}
+
+// One connection does for requests of every kind, faults included.
+func TestKeepAlive(t *testing.T) {
+	var opened atomic.Int64
+	srv := httptest.NewUnstartedServer(newAPI(working()))
+	srv.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		if s == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	srv.Start()
+	defer srv.Close()
+	for _, tt := range []struct {
+		method, path, body string
+		status             int
+	}{
+		{"GET", "/account/a1", "", 200},
+		{"HEAD", "/account/a1", "", 200},
+		{"OPTIONS", "/inject", "", 204},
+		{"POST", "/inject", `{"from":"alice"}`, 200},
+		{"POST", "/inject", `[`, 400},
+		{"GET", "/nowhere", "", 404},
+		{"GET", "/messages/none/0", "", 200},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), tt.method, srv.URL+tt.path, strings.NewReader(tt.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := srv.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, resp.Body); err != nil || resp.StatusCode != tt.status {
+			t.Errorf("%s %s = %d, %v, want %d", tt.method, tt.path, resp.StatusCode, err, tt.status)
+		}
+		resp.Body.Close()
+	}
+	if n := opened.Load(); n != 1 {
+		t.Errorf("%d connections, want 1", n)
 	}
 }

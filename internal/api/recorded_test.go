@@ -3,9 +3,11 @@ package api_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -207,4 +209,96 @@ func recordedMessages(t *testing.T, list []recording) []signing.Object {
 		t.Fatalf("%d recorded messages, want 2", len(txs))
 	}
 	return txs
+}
+
+// TestRecordedRegister replays a recorded registration and the second one of the
+// same user, which is accepted and fails, and asks for what had been asked then.
+func TestRecordedRegister(t *testing.T) {
+	const network = "6a789dddc3ebd6f23ebe77d03e284f3775522e49d73d7461a160115420f92b2c"
+	r := newReplay(t, network, 1795375347937)
+	r.put(register(t, aliceSecret, "alice1", network, 1795375347937), "650c02bc0f36d788c6afea2240f58a8127a14405c356271ae4577a9f2d361dc3")
+	list := recordings(t, "testdata/register.jsonl")
+	r.put(register(t, aliceSecret, "alice1", network, 1795375362227), "5432c36545ccf13491be70ac57be6dfb88248b47a08b390a520baed984e5264f")
+	r.answers(list)
+}
+
+// TestRecordedRefusals: what a node said to transactions and bodies it would not take.
+func TestRecordedRefusals(t *testing.T) {
+	const network = "6a789dddc3ebd6f23ebe77d03e284f3775522e49d73d7461a160115420f92b2c"
+	const at = 1795375347937
+	r := newReplay(t, network, at)
+	good := register(t, aliceSecret, "alice1", network, at)
+	wrapped := func(tx signing.Object) string {
+		return string(signing.MustCanonical(signing.Object{"tx": string(signing.MustCanonical(tx))}))
+	}
+	changed := func(name string, v any) signing.Object {
+		tx := maps.Clone(good)
+		tx[name] = v
+		return tx
+	}
+	refusal := func(reason string) string {
+		return `{"result":{"reason":"` + reason + `","status":400,"success":false}}`
+	}
+	for _, tt := range []struct{ name, body, want string }{
+		{"of another network", wrapped(changed("networkId", strings.Repeat("5", 64))), refusal("Invalid network id for tx register with id undefined")},
+		{"wrong aliasHash", wrapped(changed("aliasHash", strings.Repeat("5", 64))), refusal("alias hash does not match alias")},
+		{"an hour old", wrapped(register(t, aliceSecret, "alice1", network, at-3_600_000)), refusal("Transaction timestamp out of range")},
+		{"an hour ahead", wrapped(register(t, aliceSecret, "alice1", network, at+3_600_000)), refusal("Transaction timestamp out of range")},
+		{"signed by another", wrapped(changed("sign", register(t, bobSecret, "alice1", network, at)["sign"])), refusal("not signed by from account")},
+		{"tx as an object", string(signing.MustCanonical(signing.Object{"tx": good})), `{"error":{}}`},
+		{"no body", "", `{"error":{}}`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			want := answer{200, tt.want}
+			if got, _ := overHTTP(t, r.api, "POST", "/inject", tt.body); got != want {
+				t.Errorf("HTTP = %v, want %v", got, want)
+			}
+			if got := overChannel(t, r.api, "POST", "inject", tt.body); got != want {
+				t.Errorf("data channel = %v, want %v", got, want)
+			}
+		})
+	}
+}
+
+// TestFriendsEnd: from network version 2.5.0 nodes answer no more for friends.
+func TestFriendsEnd(t *testing.T) {
+	const gone = `{"deprecated":true,"deprecatedVersion":"2.5.0","error":"This endpoint is deprecated and no longer available"}`
+	for _, tt := range []struct {
+		version string
+		gone    bool
+	}{
+		{"2.4.9", false},
+		{"2.5.0", true},
+		{"2.5", false}, // no version
+		{"2.10.0", true},
+		{"10.0.0", true},
+		{"1.9.9", false},
+		{"2.5.x", false},
+		{"", false},
+	} {
+		t.Run(tt.version, func(t *testing.T) {
+			l := working()
+			l.account = func(_ context.Context, id string) (json.RawMessage, error) {
+				text := others[id]
+				if id == ledger.NetworkAccountID {
+					text = `{"current":{"activeVersion":"` + tt.version + `"}}`
+				}
+				return json.RawMessage(text), nil
+			}
+			for path, want := range map[string]string{
+				"/account/u1/friends": `{"friends":{}}`, "/account/u1/u2/toll": `{"toll":{"dataType":"bi","value":"7"}}`,
+			} {
+				want := answer{200, want}
+				if tt.gone {
+					want = answer{410, gone}
+				}
+				if got, _ := overHTTP(t, newAPI(l), "GET", path, ""); got != want {
+					t.Errorf("HTTP %s = %v, want %v", path, got, want)
+				}
+				if got := overChannel(t, newAPI(l), "GET", path, ""); got != want {
+					t.Errorf("data channel %s = %v, want %v", path, got, want)
+				}
+			}
+		})
+	}
 }

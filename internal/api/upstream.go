@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"sync"
 
 	"golang.org/x/sync/semaphore"
 
@@ -23,7 +24,7 @@ type Upstream interface {
 // NewFront returns the API of a node that hands requests on to the one behind
 // it: those of the table, and nothing else.
 func NewFront(up Upstream, log *slog.Logger) *API {
-	a := &API{upstream: up, log: log.With("part", "api"), injecting: semaphore.NewWeighted(maxInjecting)}
+	a := &API{upstream: up, log: log.With("part", "api"), injecting: semaphore.NewWeighted(maxInjecting), zippers: sync.Pool{New: newZipper}}
 	a.routes = a.table()
 	return a
 }
