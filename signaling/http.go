@@ -190,14 +190,14 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	if offered := websocket.Subprotocols(r); len(offered) > 0 {
 		header = http.Header{"Sec-Websocket-Protocol": offered[:1]}
 	}
-	hijacker := &quietHijacker{ResponseWriter: w, buffers: &s.inbufs, limit: s.cfg.WriteTimeout}
+	hijacker := &keptHijacker{ResponseWriter: w}
 	conn, err := s.upgrader.Upgrade(hijacker, r, header)
 	if err != nil {
 		s.registry.cancel(addr, s.now())
 		return // answered
 	}
 	cred := parseCredentials(r.URL.RawQuery)
-	c := s.newSocket(conn, hijacker.conn, r, cred, addr)
+	c := s.newSocket(hijacker.conn, r, cred, addr)
 	if !s.registry.open(&c.session, s.begin) {
 		s.registry.cancel(addr, s.now())
 		s.registry.stats.refused[RefusedStopping].Add(1)

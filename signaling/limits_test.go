@@ -2,8 +2,12 @@ package signaling_test
 
 import (
 	"fmt"
+	"io"
+	"net"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gorilla/websocket"
 
@@ -40,6 +44,28 @@ func TestHugeMessageStillHearsWhy(t *testing.T) {
 	a.expectClose(websocket.CloseMessageTooBig)
 }
 
+// Who goes on sending after a close frame is not read as fast as it can send.
+func TestWhoIsClosedIsReadSlowly(t *testing.T) {
+	s := startSite(t, signaling.Hooks{}, func(c *signaling.Config) { c.CloseTimeout = 500 * time.Millisecond })
+	a := s.join(t, "a", "t")
+	conn := a.conn.NetConn().(*net.TCPConn)
+	_ = conn.SetWriteBuffer(32 << 10)
+	garbage := []byte("\x81\xfe\x04\x00\x00\x00\x00\x00" + strings.Repeat("\xff", 1<<10))
+	const most = 4 << 20 // with what the system holds; as fast as it goes that takes milliseconds
+	sent := 0
+	for sent < most {
+		n, err := conn.Write(garbage)
+		sent += n
+		if err != nil {
+			break
+		}
+	}
+	if sent >= most {
+		t.Errorf("%d bytes were taken of somebody who should have stopped", sent)
+	}
+	a.expectClose(websocket.CloseInvalidFramePayloadData)
+}
+
 func TestBrokenFrames(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -50,6 +76,22 @@ func TestBrokenFrames(t *testing.T) {
 		{"unmasked", "\x81\x02{}", websocket.CloseProtocolError, signaling.EndProtocol},
 		{"bad opcode", "\x83\x80\x00\x00\x00\x00", websocket.CloseProtocolError, signaling.EndProtocol},
 		{"reserved bit", "\xc1\x80\x00\x00\x00\x00", websocket.CloseProtocolError, signaling.EndProtocol},
+		{"reserved bit of a control frame", "\xa9\x80\x00\x00\x00\x00", websocket.CloseProtocolError, signaling.EndProtocol},
+		{"bad opcode of a control frame", "\x8b\x80\x00\x00\x00\x00", websocket.CloseProtocolError, signaling.EndProtocol},
+		{"ping that is too long", "\x89\xfe\x00\x7e\x00\x00\x00\x00", websocket.CloseProtocolError, signaling.EndProtocol},
+		{"fragmented ping", "\x09\x80\x00\x00\x00\x00", websocket.CloseProtocolError, signaling.EndProtocol},
+		{"unmasked pong", "\x8a\x00", websocket.CloseProtocolError, signaling.EndProtocol},
+		{"end of a message that has not begun", "\x80\x80\x00\x00\x00\x00", websocket.CloseProtocolError, signaling.EndProtocol},
+		{"message amid another", "\x01\x81\x00\x00\x00\x00{\x81\x81\x00\x00\x00\x00}", websocket.CloseProtocolError, signaling.EndProtocol},
+		{"half a close code", "\x88\x81\x00\x00\x00\x00\x03", websocket.CloseProtocolError, signaling.EndProtocol},
+		{"close code 999", "\x88\x82\x00\x00\x00\x00\x03\xe7", websocket.CloseProtocolError, signaling.EndProtocol},
+		{"close code 1005", "\x88\x82\x00\x00\x00\x00\x03\xed", websocket.CloseProtocolError, signaling.EndProtocol},
+		{"close code 1006", "\x88\x82\x00\x00\x00\x00\x03\xee", websocket.CloseProtocolError, signaling.EndProtocol},
+		{"close code 1015", "\x88\x82\x00\x00\x00\x00\x03\xf7", websocket.CloseProtocolError, signaling.EndProtocol},
+		{"close code 5000", "\x88\x82\x00\x00\x00\x00\x13\x88", websocket.CloseProtocolError, signaling.EndProtocol},
+		{"close reason that is not UTF-8", "\x88\x83\x00\x00\x00\x00\x03\xe8\xff", websocket.CloseInvalidFramePayloadData, signaling.EndProtocol},
+		{"fragments over the limit", "\x01\xff\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00x\x80\xff\x00\x00\x00\x00\x00\x04\x00\x00\x00\x00\x00\x00", websocket.CloseMessageTooBig, signaling.EndTooLarge},
+		{"claims 2^63 bytes", "\x81\xff\x80\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", websocket.CloseMessageTooBig, signaling.EndTooLarge},
 		{"text that is not UTF-8", "\x81\x81\x00\x00\x00\x00\xff", websocket.CloseInvalidFramePayloadData, signaling.EndNotUTF8},
 		{"claims 2^62 bytes", "\x81\xff\x40\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", websocket.CloseMessageTooBig, signaling.EndTooLarge},
 	} {
@@ -68,6 +110,71 @@ func TestBrokenFrames(t *testing.T) {
 			b.expectQuiet()
 		})
 	}
+}
+
+// Frames that RFC 6455 allows and hardly anybody sends.
+func TestUnusualFrames(t *testing.T) {
+	const offer = `{"type":"OFFER","dst":"b","payload":1}`
+	text := func(first byte, s string) string {
+		return string([]byte{first, 0x80 | byte(len(s)), 0, 0, 0, 0}) + s
+	}
+	for _, tt := range []struct{ name, bytes string }{
+		{"fragments", text(0x01, offer[:9]) + text(0x00, offer[9:20]) + text(0x80, offer[20:])},
+		{"empty fragments", text(0x01, "") + text(0x00, "") + text(0x00, offer) + text(0x80, "")},
+		{"fragments and a pong between", text(0x01, offer[:9]) + text(0x8a, "so") + text(0x80, offer[9:])},
+		{"fragments and a HEARTBEAT before", text(0x01, `{"type":`) + text(0x80, `"HEARTBEAT"}`) + text(0x81, offer)},
+		{"a character cut in two", text(0x01, offer[:37]+`,"x":"`+"\xc3") + text(0x80, "\xbc\"}")},
+		{"binary", text(0x82, offer)},
+		{"a length of 16 bits", "\x81\xfe\x00\x26\x00\x00\x00\x00" + offer},
+		{"a length of 64 bits", "\x81\xff\x00\x00\x00\x00\x00\x00\x00\x26\x00\x00\x00\x00" + offer},
+		{"an empty message", text(0x81, "") + text(0x81, offer)},
+	} {
+		for _, step := range []int{1, 3, len(tt.bytes)} {
+			t.Run(fmt.Sprintf("%s by %d", tt.name, step), func(t *testing.T) {
+				s := startSite(t, signaling.Hooks{}, nil)
+				a, b := s.join(t, "a", "t"), s.join(t, "b", "t")
+				for piece := range slices.Chunk([]byte(tt.bytes), step) {
+					if _, err := a.conn.NetConn().Write(piece); err != nil {
+						t.Fatal(err)
+					}
+				}
+				b.expect(`{"type":"OFFER","src":"a","dst":"b","payload":1}`)
+				a.expectQuiet()
+			})
+		}
+	}
+}
+
+// A ping is answered with what it says, also amid a message, and a close frame
+// with its code.
+func TestControlFramesAreAnswered(t *testing.T) {
+	s := startSite(t, signaling.Hooks{}, nil)
+	a := s.join(t, "a", "t")
+	said := make(chan string, 2)
+	a.conn.SetPongHandler(func(payload string) error {
+		said <- payload
+		return nil
+	})
+	long := strings.Repeat("p", 125)
+	for _, payload := range []string{"", long} {
+		a.send(`{"type":"OFFER","dst":"a"}`)
+		_, _ = a.conn.NetConn().Write([]byte("\x01\x81\x00\x00\x00\x00{"))
+		_ = a.conn.WriteControl(websocket.PingMessage, []byte(payload), time.Now().Add(patience))
+		_, _ = a.conn.NetConn().Write([]byte("\x80\x81\x00\x00\x00\x00}"))
+		a.expect(`{"type":"OFFER","src":"a","dst":"a"}`)
+		a.expectQuiet()
+		if got := <-said; got != payload {
+			t.Errorf("pong says %q, want %q", got, payload)
+		}
+	}
+	_ = a.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(4321, "bye"), time.Now().Add(patience))
+	a.expectClose(4321)
+	if _, err := a.conn.NetConn().Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("after the close frames: %v, want %v at once", err, io.EOF)
+	}
+	b := s.join(t, "b", "t")
+	_ = b.conn.WriteControl(websocket.CloseMessage, nil, time.Now().Add(patience))
+	b.expectClose(websocket.CloseNoStatusReceived)
 }
 
 func TestQueueLimits(t *testing.T) {

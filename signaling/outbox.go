@@ -37,6 +37,8 @@ type outbox struct {
 	pongFor string // with this payload: the latest ping's
 	closing bool   // a close frame follows the messages
 	code    int    // its code; 0 = none
+	sent    bool   // it is written
+	heard   bool   // the peer's has come
 	dead    bool   // nothing will be written any more
 	writing bool   // a writer is at work
 
@@ -264,17 +266,51 @@ func (o *outbox) close(code int) (start bool) {
 	return o.rouse()
 }
 
+// answer drops what waits and returns it: the peer says goodbye. Only a close
+// frame follows, with its code. done is whether that is written already.
+func (o *outbox) answer(code int) (left []frame, start, done bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.heard = true
+	if o.dead {
+		return nil, false, o.sent || !o.writing
+	}
+	left = o.empty()
+	o.ping, o.pong = false, false
+	if !o.closing {
+		o.closing, o.code = true, code
+	}
+	o.reopen()
+	return left, o.rouse(), false
+}
+
+// closed notes that the close frame is written, and reports whether the peer's
+// has come: then both are done.
+func (o *outbox) closed() (both bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.sent = true
+	return o.heard
+}
+
 // kill empties the outbox for good and returns the messages that were in it.
 func (o *outbox) kill() []frame {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.dead = true
+	left := o.empty()
+	o.reopen()
+	return left
+}
+
+// empty takes out and returns all messages. It must be called with mu held.
+func (o *outbox) empty() []frame {
 	left := o.frames[o.head:]
 	o.total.add(-o.bytes)
 	for _, f := range left {
 		f.sent.add(-len(f.data))
 	}
-	o.frames, o.head, o.bytes, o.dead = nil, 0, 0, true
-	o.reopen()
+	o.frames, o.head, o.bytes = nil, 0, 0
 	return left
 }
 

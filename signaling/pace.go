@@ -88,15 +88,18 @@ func (c *socket) beat() {
 	}
 }
 
+var errAbuse = &violation{code: websocket.ClosePolicyViolation, what: "far too much was said"}
+
 // keepsPace charges a message of n bytes and waits as long as the pace demands.
-// It is false if the message must be dropped.
-func (c *socket) keepsPace(typ string, n int, garbage bool) bool {
+// It is false if the message must be dropped; with errAbuse the socket must be
+// closed, too.
+func (c *socket) keepsPace(typ string, n int, garbage bool) (kept bool, err error) {
 	if c.pace == nil {
-		return true
+		return true, nil
 	}
 	if typ == TypeHeartbeat && n <= freeHeartbeat {
 		c.beat()
-		return true
+		return true, nil
 	}
 	r := c.srv.registry
 	may := 1
@@ -117,11 +120,9 @@ func (c *socket) keepsPace(typ string, n int, garbage bool) bool {
 		r.stats.drop(DropRate, 1)
 	case paceAbuse:
 		r.stats.drop(DropRate, 1)
-		if r.end(&c.session, EndAbuse) {
-			c.srv.log.Debug("peer says far too much", "peer", c.id, "remote", c.remote)
-		}
-		c.close(websocket.ClosePolicyViolation)
+		c.srv.log.Debug("peer says far too much", "peer", c.id, "remote", c.remote)
+		return false, errAbuse
 	}
 	time.Sleep(delay) // for a quarter of the burst at most
-	return v == paceKept
+	return v == paceKept, nil
 }

@@ -2,69 +2,98 @@ package signaling
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/gorilla/websocket"
 )
 
-// A quietConn is the connection under a WebSocket. It has a read buffer only
-// while there is something to read, and can wait for that on a stack that has
-// not grown: most sockets say nothing for most of the time.
-//
-// It follows the frames of RFC 6455 as far as to know where one ends: no Read
-// goes beyond, so that nothing is left in the reader above when a message has
-// been read, and it is safe to wait for the next one here. What shows that the
-// peer is alive and nothing else, a pong or a HEARTBEAT, never gets above.
+// A quietConn is the server's end of a WebSocket (RFC 6455), once it is open.
+// It is as small as can be while nothing is said: it has a read buffer only
+// while there is something to read, a write buffer only while it writes, and
+// can wait for the peer on a stack that has not grown. Most sockets say nothing
+// for most of the time. What shows that the peer is alive and nothing else, a
+// pong or a HEARTBEAT, is taken in right there.
 //
 // Where the system's file descriptor cannot be had (TLS, a pipe, another
-// system than Unix) it is the connection it wraps.
+// system than Unix) it keeps a small buffer to wait with.
 //
 // A write has a deadline only if it has to wait: most never do, and setting one
 // costs as much as a tenth of relaying a message.
 //
 // One goroutine reads, and one at a time writes.
 type quietConn struct {
-	net.Conn // fixed
-
-	raw     syscall.RawConn // nil: the descriptor cannot be had; fixed
-	buffers *sync.Pool      // of *inbuf; fixed
-	limit   time.Duration   // of a write without another deadline; fixed
+	conn  net.Conn        // fixed
+	raw   syscall.RawConn // nil: the descriptor cannot be had; fixed
+	kit   *quietKit       // fixed
+	owner controlled      // fixed
 
 	// Owned by the reader.
-	in     *inbuf // nil while there is nothing to read
-	frames cutter // where in a frame what is read next is
-	err    error  // of the last attempt
-	tryIn  func(fd uintptr) bool
-
-	// Owned by the writer.
-	out    []byte // what is being written
-	until  time.Time
-	outErr error
-	tryOut func(fd uintptr) bool
+	in    *inbuf // nil while there is nothing to read
+	part  *part  // nil unless the beginning of a frame is incomplete
+	msg   incoming
+	tryIn func(fd uintptr) bool
+	small *[128]byte // to wait with; nil if raw is not
 }
 
-// inbuf is what was read and not yet handed on: data[start:end].
+// A quietKit is what all quietConns of a server share.
+type quietKit struct {
+	in, out    sync.Pool     // of *inbuf and *outbuf
+	limit      time.Duration // of a write
+	maxMessage int           // bytes
+}
+
+func newQuietKit(limit time.Duration, maxMessage int) *quietKit {
+	k := &quietKit{limit: limit, maxMessage: maxMessage}
+	k.in.New = func() any { return new(inbuf) }
+	k.out.New = func() any { return newOutbuf() }
+	return k
+}
+
+// controlled is told of a control frame. It keeps nothing of the payload.
+type controlled interface {
+	control(op byte, payload []byte) error
+}
+
+// An inbuf is what was read and not yet handed on: data[start:end].
 type inbuf struct {
 	start, end int
+	err        error
 	data       [4096]byte // a description in one read
 }
 
-func newQuietConn(conn net.Conn, buffers *sync.Pool, limit time.Duration) *quietConn {
-	q := &quietConn{Conn: conn, raw: rawConn(conn), buffers: buffers, limit: limit}
-	q.tryIn, q.tryOut = q.readOnce, q.writeOnce
-	return q
+// A part is the beginning of a frame: as much as has arrived of what opening
+// asks for.
+type part struct {
+	n    int
+	data [maxHeader + maxShort]byte
+}
+
+// incoming is where in a message the reader is.
+type incoming struct {
+	left  uint64 // bytes of the frame's payload to come
+	taken int    // bytes of the message's frames so far, what is to come included
+	mask  uint32 // of what comes next
+	more  bool   // further frames of the message follow
+}
+
+// init takes over a connection that has been upgraded.
+func (q *quietConn) init(conn net.Conn, kit *quietKit, owner controlled) {
+	q.conn, q.raw, q.kit, q.owner = conn, rawConn(conn), kit, owner
+	if q.raw == nil {
+		q.small = new([128]byte)
+	}
+	q.tryIn = q.readOnce
 }
 
 // await returns when there is something to read that is not a mere sign of
-// life, or nothing will ever be. It calls alive for each sign. Where it cannot
-// wait it returns at once.
+// life, or nothing will ever be. It calls alive for each sign.
 func (q *quietConn) await(alive func()) error {
-	if q.raw == nil {
-		return nil
-	}
 	for {
 		for q.in != nil && q.skipSign() {
 			alive()
@@ -78,138 +107,311 @@ func (q *quietConn) await(alive func()) error {
 	}
 }
 
-// Read implements [io.Reader], up to the end of a frame.
-func (q *quietConn) Read(p []byte) (int, error) {
-	if q.raw == nil {
-		return q.Conn.Read(p)
-	}
-	if len(p) == 0 {
-		return 0, nil
-	}
-	if q.in == nil {
-		if err := q.fill(); err != nil {
-			return 0, err
-		}
-	}
-	p = p[:min(len(p), q.in.end-q.in.start)]
-	p = p[:q.frames.cut(q.in.data[q.in.start:][:len(p)])]
-	copy(p, q.in.data[q.in.start:])
-	q.consume(len(p))
-	return len(p), nil
-}
-
 // skipSign consumes a sign of life if one is next.
 func (q *quietConn) skipSign() bool {
-	if !q.frames.between() {
+	if q.part != nil || q.msg.left > 0 {
 		return false
 	}
-	n := signOfLife(q.in.data[q.in.start:q.in.end], q.frames.fragmented)
+	n := signOfLife(q.in.data[q.in.start:q.in.end], q.msg.more)
 	q.consume(n)
 	return n > 0
 }
 
+// begin takes in the beginning of a frame, as far as it is there, and reports
+// whether a message has begun, and of which kind: its payload is read next.
+// Control frames go to the owner.
+func (q *quietConn) begin() (op byte, begun bool, err error) {
+	b, ok, err := q.opening()
+	if !ok || err != nil {
+		return 0, false, err
+	}
+	h := parseHeader(b)
+	if h.op&controlBit != 0 {
+		payload := b[h.size:]
+		unmask(payload, h.mask)
+		err = q.owner.control(h.op, payload)
+		q.opened(len(b))
+		return h.op, false, err
+	}
+	q.opened(len(b))
+	if h.op != opContinuation {
+		q.msg.taken = 0
+	}
+	q.msg.left, q.msg.mask, q.msg.more = h.length, h.mask, !h.final
+	if h.length > uint64(q.kit.maxMessage-q.msg.taken) {
+		return 0, false, &violation{code: websocket.CloseMessageTooBig, what: "a message is too long"}
+	}
+	q.msg.taken += int(h.length)
+	return h.op, h.op != opContinuation, nil
+}
+
+// opening returns what opening asks for, if all of it has arrived; opened must
+// follow. There must be something to read.
+func (q *quietConn) opening() (b []byte, ok bool, err error) {
+	b = q.in.data[q.in.start:q.in.end]
+	if q.part != nil {
+		b = q.part.data[:q.part.n]
+	}
+	for {
+		if len(b) >= 2 {
+			if v := judgeFrame(b[0], b[1], q.msg.more); v != nil {
+				return nil, false, v
+			}
+		}
+		need := opening(b)
+		if len(b) >= need {
+			return b[:need], true, nil
+		}
+		if q.in == nil {
+			return nil, false, nil
+		}
+		b = q.keep(need)
+	}
+}
+
+// keep moves what there is of a frame's beginning into part, up to need bytes
+// in all.
+func (q *quietConn) keep(need int) []byte {
+	if q.part == nil {
+		q.part = new(part)
+	}
+	n := copy(q.part.data[q.part.n:need], q.in.data[q.in.start:q.in.end])
+	q.part.n += n
+	q.consume(n)
+	return q.part.data[:q.part.n]
+}
+
+// opened consumes the n bytes that opening returned.
+func (q *quietConn) opened(n int) {
+	if q.part != nil {
+		q.part = nil
+		return
+	}
+	q.consume(n)
+}
+
+// Read implements [io.Reader] for the message that has begun: io.EOF is its end,
+// and never that of the connection.
+func (q *quietConn) Read(p []byte) (int, error) {
+	for q.msg.left == 0 {
+		if !q.msg.more {
+			return 0, io.EOF
+		}
+		if err := q.moreOfMessage(); err != nil {
+			return 0, err
+		}
+		if _, _, err := q.begin(); err != nil {
+			return 0, err
+		}
+	}
+	if err := q.moreOfMessage(); err != nil {
+		return 0, err
+	}
+	p = p[:min(uint64(len(p)), q.msg.left)]
+	n := copy(p, q.in.data[q.in.start:q.in.end])
+	q.msg.mask = unmask(p[:n], q.msg.mask)
+	q.msg.left -= uint64(n)
+	q.consume(n)
+	return n, nil
+}
+
+func (q *quietConn) moreOfMessage() error {
+	err := q.more()
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// more waits until there is something to read.
+func (q *quietConn) more() error {
+	if q.in != nil {
+		return nil
+	}
+	return q.fill()
+}
+
+// skip throws away what has arrived, after waiting for something to arrive, and
+// returns how much that was. Where frames can still be told apart, a close
+// frame of the peer's is io.EOF.
+func (q *quietConn) skip(framed bool) (int, error) {
+	if err := q.more(); err != nil {
+		return 0, err
+	}
+	n := q.in.end - q.in.start
+	if !framed {
+		q.consume(n)
+		return n, nil
+	}
+	for q.in != nil {
+		if q.msg.left > 0 {
+			k := min(uint64(q.in.end-q.in.start), q.msg.left)
+			q.msg.left -= k
+			q.consume(int(k))
+			continue
+		}
+		b, ok, err := q.opening()
+		if err != nil {
+			return n, err
+		}
+		if !ok {
+			break
+		}
+		h := parseHeader(b)
+		q.opened(len(b))
+		switch {
+		case h.op == opClose:
+			return n, io.EOF
+		case h.op&controlBit == 0:
+			q.msg.left, q.msg.more = h.length, !h.final
+		}
+	}
+	return n, nil
+}
+
 func (q *quietConn) consume(n int) {
 	if q.in.start += n; q.in.start == q.in.end {
-		q.buffers.Put(q.in)
+		q.kit.in.Put(q.in)
 		q.in = nil
 	}
 }
 
 // fill waits until something arrives. The buffer must be empty.
 func (q *quietConn) fill() error {
+	if q.raw == nil {
+		return q.fillSlowly()
+	}
 	if err := q.raw.Read(q.tryIn); err != nil {
 		return err
 	}
-	return q.err
+	if err := q.in.err; err != nil {
+		q.drop()
+		return err
+	}
+	return nil
 }
 
 // readOnce reads what there is. It is false if that is nothing yet.
 func (q *quietConn) readOnce(fd uintptr) bool {
-	in := q.buffers.Get().(*inbuf)
+	in := q.kit.in.Get().(*inbuf)
 	n, again, err := readNow(fd, in.data[:])
-	if n > 0 {
-		in.start, in.end = 0, n
-		q.in, q.err = in, nil
-		return true
-	}
-	q.buffers.Put(in)
 	if again {
+		q.kit.in.Put(in)
 		return false
 	}
-	if q.err = err; err == nil {
-		q.err = io.EOF
+	if n == 0 && err == nil {
+		err = io.EOF
 	}
+	in.start, in.end, in.err = 0, n, err
+	q.in = in
 	return true
 }
 
-// SetWriteDeadline implements [net.Conn] for writes that begin later.
-func (q *quietConn) SetWriteDeadline(t time.Time) error {
-	q.until = t
-	return nil
+// fillSlowly reads into a small buffer while nothing has begun, and into a
+// pooled one while something has.
+func (q *quietConn) fillSlowly() error {
+	if q.msg.left > 0 {
+		in := q.kit.in.Get().(*inbuf)
+		n, err := q.conn.Read(in.data[:])
+		return q.filled(in, n, err)
+	}
+	n, err := q.conn.Read(q.small[:])
+	in := q.kit.in.Get().(*inbuf)
+	copy(in.data[:], q.small[:n])
+	return q.filled(in, n, err)
 }
 
-// Write implements [io.Writer].
-func (q *quietConn) Write(p []byte) (int, error) {
-	if q.raw == nil {
-		return q.writeSlowly(p)
+func (q *quietConn) filled(in *inbuf, n int, err error) error {
+	in.start, in.end, in.err = 0, n, nil
+	if q.in = in; n > 0 {
+		return nil // an error comes again
 	}
-	q.out = p
-	err := q.raw.Write(q.tryOut)
-	n := len(p) - len(q.out)
-	q.out = nil
+	q.drop()
 	if err == nil {
-		err = q.outErr
+		err = io.ErrNoProgress
 	}
-	if err != nil || n == len(p) {
-		return n, err
-	}
-	more, err := q.writeSlowly(p[n:])
-	return n + more, err
+	return err
 }
 
-// writeSlowly waits for room until the deadline.
-func (q *quietConn) writeSlowly(p []byte) (int, error) {
-	until := q.until
-	if until.IsZero() {
-		until = time.Now().Add(q.limit)
+// drop gives the read buffer back.
+func (q *quietConn) drop() {
+	if q.in != nil {
+		q.in.err = nil
+		q.kit.in.Put(q.in)
+		q.in = nil
 	}
-	if err := q.Conn.SetWriteDeadline(until); err != nil {
-		return 0, err
+}
+
+// An outbuf is what a frame is made and written with.
+type outbuf struct {
+	frame []byte
+	left  []byte // what is still to be written
+	err   error
+	try   func(fd uintptr) bool
+}
+
+func newOutbuf() *outbuf {
+	b := new(outbuf)
+	b.try = b.writeOnce
+	return b
+}
+
+// write writes a frame. It waits for room no longer than quietKit.limit.
+func (q *quietConn) write(op byte, payload []byte) error {
+	b := q.kit.out.Get().(*outbuf)
+	b.frame = appendFrame(b.frame[:0], op, payload)
+	err := q.flush(b)
+	if b.left, b.err = nil, nil; cap(b.frame) <= maxKeptBuffer {
+		q.kit.out.Put(b)
 	}
-	n, err := q.Conn.Write(p)
+	return err
+}
+
+func (q *quietConn) flush(b *outbuf) error {
+	b.left = b.frame
+	if q.raw != nil {
+		if err := q.raw.Write(b.try); err != nil {
+			return err
+		}
+	}
+	if b.err != nil || len(b.left) == 0 {
+		return b.err
+	}
+	if err := q.conn.SetWriteDeadline(time.Now().Add(q.kit.limit)); err != nil {
+		return err
+	}
+	_, err := q.conn.Write(b.left)
 	if err == nil {
-		err = q.Conn.SetWriteDeadline(time.Time{}) // the next write need not look at it
+		err = q.conn.SetWriteDeadline(time.Time{}) // the next write need not look at it
 	}
-	return n, err
+	return err
 }
 
 // writeOnce writes what there is room for. It never waits.
-func (q *quietConn) writeOnce(fd uintptr) bool {
-	n, again, err := writeNow(fd, q.out)
-	q.out = q.out[n:]
-	if q.outErr = err; again {
-		q.outErr = nil
+func (b *outbuf) writeOnce(fd uintptr) bool {
+	n, again, err := writeNow(fd, b.left)
+	b.left = b.left[n:]
+	if b.err = err; again {
+		b.err = nil
 	}
 	return true
 }
 
-// A quietHijacker hands out a quietConn in place of the connection.
-type quietHijacker struct {
+// A keptHijacker keeps the connection that it hands out.
+type keptHijacker struct {
 	http.ResponseWriter
-	buffers *sync.Pool
-	limit   time.Duration
-	conn    *quietConn // once hijacked
+	conn net.Conn // once hijacked
 }
 
 // Hijack implements [http.Hijacker].
-func (h *quietHijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+func (h *keptHijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, rw, err := http.NewResponseController(h.ResponseWriter).Hijack()
 	if err != nil {
 		return nil, nil, err
 	}
 	limitUnread(conn)
-	h.conn = newQuietConn(conn, h.buffers, h.limit)
-	return h.conn, rw, nil
+	h.conn = conn
+	return conn, rw, nil
 }
 
 // unreadBytes is what the system may keep of one socket that is not read; Linux

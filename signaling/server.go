@@ -53,13 +53,8 @@ type Server struct {
 	sockets sync.WaitGroup // goroutines of sockets
 	writers writers
 	buffers sync.Pool // of *spender, for messages being read
-	inbufs  sync.Pool // of *inbuf, for what arrives
+	kit     *quietKit // fixed
 }
-
-const (
-	readBuffer  = 128  // per socket; a control frame. The rest is in pooled buffers
-	writeBuffer = 4096 // pooled
-)
 
 // NewServer returns a server that answers but neither pings nor expires
 // anything until [Server.Run].
@@ -78,12 +73,11 @@ func NewServer(cfg Config, hooks Hooks, log *slog.Logger) (*Server, error) {
 	s.registry = newRegistry(cfg, hooks.Proof != nil, s.tell)
 	s.diary = diary{log: s.log, spares: func(e event) bool { return s.registry.places.spares(e.peer.Addr) }}
 	s.buffers.New = func() any { return new(spender) }
-	s.inbufs.New = func() any { return new(inbuf) }
+	s.kit = newQuietKit(cfg.WriteTimeout, cfg.MaxMessage)
 	s.upgrader = websocket.Upgrader{
-		ReadBufferSize:  readBuffer,
-		WriteBufferSize: writeBuffer,
-		WriteBufferPool: new(sync.Pool),
-		CheckOrigin:     func(*http.Request) bool { return true }, // pages of any origin are the users
+		WriteBufferPool:  new(sync.Pool), // after the handshake its connection is not used
+		HandshakeTimeout: cfg.WriteTimeout,
+		CheckOrigin:      func(*http.Request) bool { return true }, // pages of any origin are the users
 		Error: func(w http.ResponseWriter, _ *http.Request, status int, _ error) {
 			http.Error(w, http.StatusText(status), status)
 		},

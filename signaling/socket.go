@@ -21,53 +21,44 @@ import (
 type socket struct {
 	session
 
-	// Fixed.
-	srv   *Server
-	conn  *websocket.Conn
-	quiet *quietConn // under conn
+	srv  *Server // fixed
+	conn quietConn
 
-	pace *pace // owned by run; nil: the socket is spared
-	held meter // of waiting for what others filled; owned by run
+	// Owned by run.
+	pace *pace // nil: the socket is spared
+	held meter // of waiting for what others filled
 }
 
 var heartbeat = []byte(`{"type":"HEARTBEAT"}`)
 
 const (
-	controlWait = time.Second
-	lingerBytes = 64 << 20 // read and thrown away at most, so that a close frame is not lost to a reset
+	maxKeptBuffer = 64 << 10 // larger buffers are not kept
+	controlWait   = time.Second
+
+	// What is read and thrown away of a socket that is being closed: so much as
+	// it comes, and then slowly, since who goes on sending does not listen.
+	lingerBytes = 2 * unreadBytes
+	lingerHuge  = 64 << 20               // of somebody amid a message that is too long
+	lingerRest  = 100 * time.Millisecond // for each lingerStep
+	lingerStep  = 64 << 10
 )
 
 // newSocket takes over a connection that has just been upgraded. It keeps
 // nothing of the request, which is much larger than the socket.
-func (s *Server) newSocket(conn *websocket.Conn, quiet *quietConn, r *http.Request, cred credentials, addr netip.Addr) *socket {
+func (s *Server) newSocket(conn net.Conn, r *http.Request, cred credentials, addr netip.Addr) *socket {
 	holds := s.registry.holdings(addr)
 	c := &socket{
 		session: session{
 			id: strings.Clone(cred.id), token: sha256.Sum256([]byte(cred.token)), addr: addr, remote: remoteName(r, addr),
 			out: outbox{maxFrames: s.cfg.OutboundMessages, maxBytes: s.cfg.OutboundBytes, total: &holds.out}, holds: holds,
 		},
-		srv: s, conn: conn, quiet: quiet,
+		srv: s,
 	}
 	if !s.registry.places.spares(addr) {
 		c.pace = new(pace)
 	}
 	c.wire = c
-	conn.SetReadLimit(int64(s.cfg.MaxMessage))
-	conn.SetPongHandler(func(string) error {
-		c.beat()
-		return nil
-	})
-	conn.SetPingHandler(func(payload string) error {
-		c.beat()
-		c.pong(payload)
-		return nil
-	})
-	conn.SetCloseHandler(func(code int, _ string) error {
-		s.registry.end(&c.session, EndClosed) // first, so that nothing more is sent here
-		answer := websocket.FormatCloseMessage(code, "")
-		_ = conn.WriteControl(websocket.CloseMessage, answer, time.Now().Add(controlWait))
-		return nil
-	})
+	c.conn.init(conn, s.kit, c)
 	return c
 }
 
@@ -75,15 +66,14 @@ func (s *Server) newSocket(conn *websocket.Conn, quiet *quietConn, r *http.Reque
 // stays small until the peer says something.
 func (c *socket) run() {
 	defer c.srv.writers.leave()
-	why, polite := c.read()
+	err := c.read()
+	why := endOf(err)
 	c.srv.registry.end(&c.session, why)
 	c.srv.registry.events.flush()
-	if polite {
-		c.linger()
-	}
+	c.sayGoodbye(err)
 	// From here on no writer is started: the id is given up.
 	c.srv.registry.stats.drop(DropGone, len(c.out.kill()))
-	_ = c.conn.Close()
+	_ = c.conn.conn.Close()
 	c.srv.registry.gone(&c.session, why, c.srv.now())
 }
 
@@ -119,103 +109,170 @@ func (c *socket) judge(cred credentials) Refusal {
 	return v.refusal
 }
 
-// read handles what the peer sends until the connection ends. polite is
-// whether a close frame of ours is under way that the peer should get to read.
-func (c *socket) read() (why End, polite bool) {
+// read handles what the peer sends until the connection ends, or must.
+func (c *socket) read() error {
 	for {
-		err := c.quiet.await(c.beat)
-		if err == nil {
-			err = c.readMessage()
+		if err := c.conn.await(c.beat); err != nil {
+			return err
+		}
+		op, begun, err := c.conn.begin()
+		if begun {
+			err = c.readMessage(op)
 		}
 		if err != nil {
-			return endOf(err)
+			return err
 		}
 	}
 }
 
-func (c *socket) readMessage() error {
-	kind, r, err := c.conn.NextReader()
-	if err != nil {
-		return err
-	}
+func (c *socket) readMessage(op byte) error {
 	in := c.srv.buffers.Get().(*spender)
 	c.began.Store(int64(max(1, c.srv.now()))) // 0 is for none
-	err = in.take(r, &c.holds.in, c.srv.cfg.MaxMessage)
+	err := in.take(&c.conn, &c.holds.in, c.srv.cfg.MaxMessage)
 	c.began.Store(0)
 	if err == nil {
-		c.handle(kind, in.buf)
+		err = c.handle(op, in.buf)
 	}
 	in.give()
 	c.srv.buffers.Put(in)
-	if errors.Is(err, errOverBudget) {
-		c.srv.registry.end(&c.session, EndCrowded)
-		c.close(websocket.ClosePolicyViolation)
-	}
 	return err
 }
 
+// control takes a control frame.
+func (c *socket) control(op byte, payload []byte) error {
+	switch op {
+	case opClose:
+		code, v := closeCode(payload)
+		if v != nil {
+			return v
+		}
+		return &goodbye{code: code}
+	case opPing:
+		c.pong(string(payload))
+	}
+	c.beat()
+	return nil
+}
+
+// goodbye is the close frame of a peer.
+type goodbye struct{ code int }
+
+func (*goodbye) Error() string { return "the peer closes" }
+
+var errNotUTF8 = &violation{code: websocket.CloseInvalidFramePayloadData, what: "a text message is not UTF-8"}
+
 // handle takes one message. It keeps nothing of data.
-func (c *socket) handle(kind int, data []byte) {
+func (c *socket) handle(op byte, data []byte) error {
 	if bytes.Equal(data, heartbeat) { // hundreds a second from a simple-peerjs client
 		c.beat()
-		return
+		return nil
 	}
 	if !utf8.Valid(data) {
-		if kind == websocket.TextMessage {
-			c.srv.registry.end(&c.session, EndNotUTF8)
-			c.close(websocket.CloseInvalidFramePayloadData)
-			return
+		if op == opText {
+			return errNotUTF8
 		}
 		data = bytes.ToValidUTF8(data, []byte("\uFFFD"))
 	}
 	in, err := parse(data)
-	if !c.keepsPace(in.typ, len(data), err != nil) {
-		return
+	if kept, abuse := c.keepsPace(in.typ, len(data), err != nil); !kept {
+		return abuse
 	}
 	if err != nil {
 		c.srv.registry.stats.drop(DropMalformed, 1)
-		return
+		return nil
 	}
 	now := c.srv.now()
 	c.touch(now)
 	if l, ok := c.srv.registry.letterOf(&c.session, in); ok {
 		c.pass(l, now)
 	}
+	return nil
 }
 
-// endOf names the end that a read error means.
-func endOf(err error) (why End, polite bool) {
-	if closed, ok := errors.AsType[*websocket.CloseError](err); ok {
-		if closed.Code == websocket.CloseAbnormalClosure {
-			return EndLost, false
+// endOf names the end that an error of read means.
+func endOf(err error) End {
+	switch {
+	case errors.Is(err, errNotUTF8):
+		return EndNotUTF8
+	case errors.Is(err, errAbuse):
+		return EndAbuse
+	case errors.Is(err, errOverBudget):
+		return EndCrowded
+	}
+	if _, ok := errors.AsType[*goodbye](err); ok {
+		return EndClosed
+	}
+	if v, ok := errors.AsType[*violation](err); ok {
+		if v.code == websocket.CloseMessageTooBig {
+			return EndTooLarge
 		}
-		return EndClosed, false
+		return EndProtocol
 	}
-	if _, ok := errors.AsType[net.Error](err); ok || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
-		return EndLost, false
+	return EndLost
+}
+
+// sayGoodbye closes a connection that has ended for the given reason as RFC
+// 6455 asks, and returns when the peer may have read why.
+func (c *socket) sayGoodbye(err error) {
+	if bye, ok := errors.AsType[*goodbye](err); ok {
+		c.answerGoodbye(bye.code)
+		return
 	}
-	if errors.Is(err, errOverBudget) {
-		return EndCrowded, true
+	v, ok := errors.AsType[*violation](err)
+	switch {
+	case ok:
+		c.close(v.code)
+	case errors.Is(err, errOverBudget):
+		c.close(websocket.ClosePolicyViolation)
+	default:
+		return // nobody is there
 	}
-	if errors.Is(err, websocket.ErrReadLimit) {
-		return EndTooLarge, true
+	most := lingerBytes
+	if endOf(err) == EndTooLarge {
+		most = lingerHuge
 	}
-	return EndProtocol, true
+	c.linger(most, v == nil || v.code != websocket.CloseProtocolError)
+}
+
+// answerGoodbye answers a close frame. What waits to be written is dropped: the
+// peer reads no more.
+func (c *socket) answerGoodbye(code int) {
+	_ = c.conn.conn.SetReadDeadline(time.Now().Add(controlWait)) // before the writer sets its own
+	left, start, done := c.out.answer(code)
+	c.srv.registry.stats.drop(DropGone, len(left))
+	c.wakeIf(start)
+	for !done {
+		_, err := c.conn.skip(false)
+		done = err != nil
+	}
 }
 
 // linger reads on after a close frame of ours, for a moment: closing with
-// unread data would reset the connection, and the peer would not see why.
-func (c *socket) linger() {
-	nc := c.conn.NetConn()
-	_ = nc.SetReadDeadline(time.Now().Add(c.srv.cfg.CloseTimeout))
-	_, _ = io.CopyN(io.Discard, nc, lingerBytes)
+// unread data would reset the connection, and the peer would not see why. If
+// frames can still be told apart it ends with the peer's.
+func (c *socket) linger(most int, framed bool) {
+	until := time.Now().Add(c.srv.cfg.CloseTimeout)
+	_ = c.conn.conn.SetReadDeadline(until)
+	for read := 0; time.Now().Before(until); {
+		n, err := c.conn.skip(framed)
+		if errors.Is(err, io.EOF) {
+			c.answerGoodbye(0)
+		}
+		if err != nil {
+			return
+		}
+		if read += n; read >= most {
+			time.Sleep(lingerRest)
+			read -= lingerStep
+		}
+	}
 }
 
 // wake finds a writer. It is only called while run is at work.
 func (c *socket) wake() { c.srv.writers.hand(c) }
 
 // abort makes run end.
-func (c *socket) abort() { _ = c.conn.NetConn().SetReadDeadline(time.Unix(1, 0)) }
+func (c *socket) abort() { _ = c.conn.conn.SetReadDeadline(time.Unix(1, 0)) }
 
 // write writes what there is to write.
 func (c *socket) write() {
@@ -232,23 +289,25 @@ func (c *socket) write() {
 }
 
 func (c *socket) writeItem(it item) error {
-	if it.kind == itemMessage { // quietConn sees to the deadline
-		return c.conn.WriteMessage(websocket.TextMessage, it.data)
-	}
-	deadline := time.Now().Add(c.srv.cfg.WriteTimeout)
 	switch it.kind {
+	case itemMessage:
+		return c.conn.write(opText, it.data)
 	case itemPing:
-		return c.conn.WriteControl(websocket.PingMessage, nil, deadline)
+		return c.conn.write(opPing, nil)
 	case itemPong:
-		return c.conn.WriteControl(websocket.PongMessage, it.data, deadline)
+		return c.conn.write(opPong, it.data)
 	}
-	// The peer may take its time to answer the close frame, but not for ever.
-	defer func() { _ = c.conn.NetConn().SetReadDeadline(time.Now().Add(c.srv.cfg.CloseTimeout)) }()
-	payload := []byte{}
+	var payload []byte
 	if it.code != 0 {
 		payload = websocket.FormatCloseMessage(it.code, "")
 	}
-	return c.conn.WriteControl(websocket.CloseMessage, payload, deadline)
+	err := c.conn.write(opClose, payload)
+	until := time.Unix(1, 0)
+	if !c.out.closed() { // the peer may take its time to answer, but not for ever
+		until = time.Now().Add(c.srv.cfg.CloseTimeout)
+	}
+	_ = c.conn.conn.SetReadDeadline(until)
+	return err
 }
 
 // writeFailed ends the socket after a failed write. Somebody who does not read
@@ -257,9 +316,6 @@ func (c *socket) writeFailed(it item, err error) {
 	r := c.srv.registry
 	timeout, ok := errors.AsType[net.Error](err)
 	switch {
-	case errors.Is(err, websocket.ErrCloseSent): // run has answered the peer's close frame and will end
-		r.stats.drop(DropGone, it.messages())
-		return
 	case ok && timeout.Timeout():
 		r.end(&c.session, EndSlowReader)
 		r.stats.drop(DropSlowReader, it.messages()+len(c.out.kill()))

@@ -42,7 +42,7 @@ func TestUnreadIsLittle(t *testing.T) {
 			s.registry.mu.Lock()
 			c := s.registry.peers["a"].wire.(*socket)
 			s.registry.mu.Unlock()
-			if got := keptUnread(t, c.quiet.Conn); got != 2*unreadBytes {
+			if got := keptUnread(t, c.conn.conn); got != 2*unreadBytes {
 				t.Errorf("the system keeps up to %d bytes unread, want %d, and no more by itself", got, 2*unreadBytes)
 			}
 		})
