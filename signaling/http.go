@@ -33,6 +33,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveSocket(w, r)
 		return
 	case websocket.IsWebSocketUpgrade(r):
+		s.count(r, RefusedHandshake)
 		reply(w, http.StatusBadRequest, typeText, "Bad Request\n\n"+s.directions(r))
 		return
 	}
@@ -106,6 +107,7 @@ func (s *Server) serveID(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	s.count(r, RefusedNoID)
 	reply(w, http.StatusServiceUnavailable, typeText, "no free id was found")
 }
 
@@ -117,6 +119,7 @@ func (s *Server) servePeers(w http.ResponseWriter, r *http.Request, key string) 
 		return
 	}
 	if !s.cfg.AllowDiscovery || key != s.cfg.Key {
+		s.count(r, RefusedDiscovery)
 		reply(w, http.StatusUnauthorized, typeText, "Unauthorized")
 		return
 	}
@@ -194,6 +197,7 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	conn, err := s.upgrader.Upgrade(hijacker, r, header)
 	if err != nil {
 		s.registry.cancel(addr, s.now())
+		s.count(r, RefusedHandshake)
 		return // answered
 	}
 	cred := parseCredentials(r.URL.RawQuery)
@@ -217,10 +221,15 @@ func (s *Server) begin() {
 	s.writers.join()
 }
 
-// refuse answers a request that is not even looked at.
-func (s *Server) refuse(w http.ResponseWriter, r *http.Request, why Refusal) {
+// count notes that a request is refused.
+func (s *Server) count(r *http.Request, why Refusal) {
 	s.log.Debug("request refused", "remote", remoteName(r, s.cfg.ClientAddr(r)), "reason", why)
 	s.registry.stats.refused[why].Add(1)
+}
+
+// refuse answers a request that is not even looked at.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, why Refusal) {
+	s.count(r, why)
 	status := http.StatusTooManyRequests
 	switch why {
 	case RefusedOrigin:

@@ -2,6 +2,7 @@ package signaling_test
 
 import (
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -140,6 +141,20 @@ var causes = []cause{
 		},
 	},
 	{reason: "refusal grace", change: func(c *signaling.Config) { c.IDGrace = 5 * time.Second }, make: func(t *testing.T, n *pipeNet) { attackAbsent(t, n) }},
+	{reason: "refusal handshake", make: func(_ *testing.T, n *pipeNet) {
+		conn, _ := n.connect(here)
+		defer conn.Close()
+		_, _ = io.WriteString(conn, "GET /peerjs?"+query(1)+" HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\r\n")
+		_, _ = conn.Read(make([]byte, 1))
+	}},
+	{reason: "refusal discovery", make: func(t *testing.T, n *pipeNet) { n.get(t, "/peerjs/peers", here) }},
+	{
+		reason: "refusal no_id", change: func(c *signaling.Config) { c.GenerateID = func() string { return "a" } },
+		make: func(t *testing.T, n *pipeNet) {
+			n.listen(t, "a", "t", here, true)
+			call1(t, n)
+		},
+	},
 
 	{reason: "end closed", make: func(t *testing.T, n *pipeNet) {
 		l := n.listen(t, "a", "t", here, true)

@@ -52,11 +52,16 @@ const (
 	RefusedReserved Refusal = "reserved" // id given to another address a moment ago
 	RefusedEarly    Refusal = "early"    // token that expires too early, while more are used than can be remembered
 	RefusedGrace    Refusal = "grace"    // id whose holder was lost a moment ago with another token
+
+	RefusedHandshake Refusal = "handshake" // no handshake of a WebSocket, or at another path; answered with HTTP 400 or 405
+	RefusedDiscovery Refusal = "discovery" // the ids, which are not told, or not without the key; answered with HTTP 401
+	RefusedNoID      Refusal = "no_id"     // no free id was found for somebody who asked for one; answered with HTTP 503
 )
 
 var allRefusals = [...]Refusal{
 	RefusedParams, RefusedKey, RefusedToken, RefusedTaken, RefusedFull, RefusedPending, RefusedStopping,
 	RefusedOrigin, RefusedConnects, RefusedSockets, RefusedOpening, RefusedCalls, RefusedReserved, RefusedEarly, RefusedGrace,
+	RefusedHandshake, RefusedDiscovery, RefusedNoID,
 }
 
 // An End says why a registered peer lost its id.
