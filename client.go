@@ -21,9 +21,9 @@ func clientCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "client",
 		Usage: "talk to a node",
-		Description: "Each command prints one JSON document on stdout, also when it fails: {\"error\",\"hop\"}. Logs go to stderr.\n" +
+		Description: "Each command prints one JSON document on stdout (watch: one a line), also when it fails: {\"error\",\"hop\"}. Logs go to stderr.\n" +
 			"Exit codes: 0 done, 1 could not be done, 2 wrong usage or input, 3 refused by the network, 4 no such account.",
-		Subcommands: []*cli.Command{injectCommand(), accountCommand(), nodesCommand(), txCommand(), keygenCommand()},
+		Subcommands: []*cli.Command{injectCommand(), accountCommand(), watchCommand(), nodesCommand(), txCommand(), keygenCommand()},
 	}
 }
 
@@ -45,21 +45,9 @@ func dialFlags(flags ...cli.Flag) []cli.Flag {
 
 // withClient runs f with a client and prints the document it returns.
 func withClient(c *cli.Context, args int, usage string, f func(ctx context.Context, cl *roles.Client, cfg config.Client) (any, error)) error {
-	file, log, err := load(c)
-	if err != nil {
+	cl, cfg, err := openClient(c, args, usage)
+	if cl == nil {
 		return err
-	}
-	cfg := file.Client
-	config.Override(&cfg, c)
-	if c.NArg() != args {
-		return usagef("usage: %s %s", c.Command.HelpName, usage)
-	}
-	if err := cfg.Validate(); err != nil {
-		return &roles.UsageError{Err: err}
-	}
-	cl, err := roles.NewClient(cfg, log)
-	if err != nil {
-		return print(os.Stdout, nil, err)
 	}
 	progress := telemetry.NewProgress(os.Stderr)
 	cl.Progress = progress.Set

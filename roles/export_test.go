@@ -183,6 +183,12 @@ func (l Line) Inject(ctx context.Context, c *Client, id string) (Injected, error
 	return c.inject(ctx, l.l, id, []byte(`{}`))
 }
 
+// Follow follows an account over the sessions of l.
+func (l Line) Follow(ctx context.Context, account string, since int64, told func(e rpc.Event, peer string) error) error {
+	f := &follower{l: l.l, account: account, since: since, timeout: 5 * time.Second, told: told, begun: func(string) {}}
+	return f.run(ctx)
+}
+
 // InHand returns the requests in hand on each session that is not forgotten.
 func (l Line) InHand() (list []int) {
 	l.l.mu.Lock()

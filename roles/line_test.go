@@ -98,7 +98,7 @@ func lineTo(t *testing.T, nodes ...*fakeNode) roles.Line {
 		}
 		conv := roles.NewConversation(n.id, n, n.end, n.worn)
 		wg.Go(func() { _ = conv.Run() })
-		roles.OnClose(conv, func() { n.lose(); close(n.shut) })
+		roles.OnClose(conv, sync.OnceFunc(func() { n.lose(); close(n.shut) }))
 		return conv, nil
 	}, slog.New(slog.DiscardHandler))
 	t.Cleanup(func() { l.Close(); wg.Wait() })

@@ -1,0 +1,211 @@
+package roles
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/liberdus/liberdus/internal/rpc"
+)
+
+const (
+	followWait   = 250 * time.Millisecond // before a lost subscription is renewed, at first; then ever longer,
+	followSlow   = 10 * time.Second       // up to this
+	followSteady = 15 * time.Second       // one that stood so long was a good one
+	followClose  = time.Second            // for telling a node that its events are no longer wanted
+)
+
+// A follower keeps a subscription to one account over sessions that are lost,
+// worn out, or ended by their node: each next one begins where the last has
+// left. What its caller is told may come twice, and is never missed.
+type follower struct {
+	// Fixed.
+	l       *line
+	account string
+	timeout time.Duration // for a session and a subscription on it
+	told    func(e rpc.Event, peer string) error
+	begun   func(peer string) // called when the first subscription stands
+
+	// Owned by run.
+	since   int64
+	stood   bool // there has been a subscription
+	attempt int  // failures in a row
+}
+
+// run follows the account until ctx ends, which is no error, told fails, or the
+// first subscription cannot be had. Later ones are tried for again and again.
+func (f *follower) run(ctx context.Context) error {
+	var held holding
+	defer func() { held.end(ctx) }()
+	for {
+		next, err := f.subscribe(ctx)
+		held.end(ctx) // not before the next one stands, so that nothing is missed
+		held = next
+		if err == nil {
+			err = f.listen(ctx, held)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, errMoved):
+			continue
+		case !f.stood || isFinal(err):
+			return err
+		}
+		d := f.pause()
+		f.l.log.Warn("the subscription was lost, and is renewed", "account", f.account, "err", err, "retryIn", d.Round(time.Millisecond).String())
+		held.end(ctx)
+		held = holding{}
+		wait(ctx, d)
+	}
+}
+
+// errMoved says that the session is worn, and that its successor is there.
+var errMoved = errors.New("the session was replaced")
+
+// A tellError is that of whoever is told.
+type tellError struct{ err error }
+
+func (e *tellError) Error() string { return e.err.Error() }
+func (e *tellError) Unwrap() error { return e.err }
+
+// isFinal reports whether trying again is of no use.
+func isFinal(err error) bool {
+	if _, own := errors.AsType[*tellError](err); own {
+		return true
+	}
+	fault, ok := errors.AsType[*rpc.FaultError](err)
+	return ok && (fault.Status == http.StatusBadRequest || fault.Status == http.StatusNotFound)
+}
+
+func (f *follower) pause() time.Duration {
+	limit := min(followWait<<min(f.attempt, 10), followSlow)
+	f.attempt++
+	return limit/2 + rand.N(limit/2)
+}
+
+// A holding is a subscription and the session it is on, which is not closed for
+// being worn meanwhile. The zero value holds nothing.
+type holding struct {
+	l    *line
+	conv *conversation
+	sub  *rpc.Subscription
+}
+
+// end ends the subscription; more than once does no harm.
+func (h *holding) end(ctx context.Context) {
+	if h.sub == nil {
+		return
+	}
+	if !isClosed(h.conv.ended) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), followClose)
+		defer cancel()
+		if err := h.sub.Close(ctx); err != nil {
+			h.l.log.Debug("unsubscribe", "peer", h.conv.peerID, "err", err)
+		}
+	}
+	h.l.giveBack(h.conv)
+	h.sub = nil
+}
+
+// subscribe opens a session, if there is none, and subscribes on it. A node that
+// refuses for the moment is left for another.
+func (f *follower) subscribe(ctx context.Context) (holding, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, f.timeout, fmt.Errorf("not subscribed within %v", f.timeout))
+	defer cancel()
+	conv, err := f.l.take(ctx)
+	if err != nil {
+		return holding{}, err
+	}
+	sub, err := conv.Subscribe(ctx, f.account, f.since)
+	if err != nil {
+		f.l.giveBack(conv)
+		f.l.leave(conv, err)
+		return holding{}, subscribeError(ctx, conv.peerID, err)
+	}
+	f.since = sub.Since()
+	if !f.stood {
+		f.stood = true
+		f.begun(conv.peerID)
+	}
+	return holding{f.l, conv, sub}, nil
+}
+
+func subscribeError(ctx context.Context, peer string, err error) error {
+	fault, refused := errors.AsType[*rpc.FaultError](err)
+	switch {
+	case errors.Is(err, rpc.ErrClosed):
+		return &hopError{"channel", fmt.Errorf("peer %s: %w", peer, err)}
+	case refused && fault.Status == http.StatusNotFound:
+		return atNode("peer %s does not tell of changes: %w", peer, err)
+	}
+	return atNode("peer %s: %w", peer, cause(ctx, err))
+}
+
+// leave has the next request open another session, if err says that this node
+// cannot be used now.
+func (l *line) leave(conv *conversation, err error) {
+	if !isFinal(err) {
+		l.forget(conv)
+		conv.close()
+	}
+}
+
+// listen tells of events until the subscription ends, or errMoved: the session
+// is worn and has a successor.
+func (f *follower) listen(ctx context.Context, h holding) error {
+	until, cancel := context.WithCancel(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		defer cancel()
+		h.l.awaitSuccessor(until, h.conv)
+	})
+	defer watching.Wait()
+	defer cancel()
+	began := time.Now()
+	for {
+		e, err := h.sub.Next(until)
+		if time.Since(began) > followSteady {
+			f.attempt = 0
+		}
+		switch _, ended := errors.AsType[*rpc.EndError](err); {
+		case err == nil:
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case until.Err() != nil:
+			return errMoved
+		case ended:
+			h.l.leave(h.conv, err)
+			return atNode("peer %s: %w", h.conv.peerID, err)
+		default:
+			h.l.forget(h.conv)
+			return &hopError{"channel", fmt.Errorf("peer %s: %w", h.conv.peerID, err)}
+		}
+		f.since = h.sub.Since()
+		if err := f.told(e, h.conv.peerID); err != nil {
+			return &tellError{err}
+		}
+	}
+}
+
+// awaitSuccessor waits until conv is worn and another session takes requests.
+func (l *line) awaitSuccessor(ctx context.Context, conv *conversation) {
+	select {
+	case <-conv.worn:
+	case <-ctx.Done():
+		return
+	}
+	for ctx.Err() == nil && !l.replaced(conv) {
+		wait(ctx, 20*time.Millisecond)
+	}
+}
+
+func (l *line) replaced(conv *conversation) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.now != nil && l.now != conv
+}
