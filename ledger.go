@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"math/big"
+	"net"
 	"os"
 	"path/filepath"
 
@@ -22,7 +23,7 @@ func ledgerCommand() *cli.Command {
 		return &cli.Command{
 			Name: name, Usage: usage, ArgsUsage: args, Description: description,
 			Flags: []cli.Flag{
-				&cli.StringFlag{Name: "data", Value: "liberdus-data/consensor", Usage: "data `DIR` of a consensor or devnet that does not run now"},
+				&cli.StringFlag{Name: "data", Value: "liberdus-data/consensor", Usage: "data `DIR` of a consensor or devnet"},
 				logLevel("warn"),
 			},
 			Action: func(c *cli.Context) error {
@@ -32,13 +33,13 @@ func ledgerCommand() *cli.Command {
 	}
 	return &cli.Command{
 		Name:  "ledger",
-		Usage: "copy and check the ledger of a consensor that does not run",
+		Usage: "copy and check the ledger of a consensor",
 		Description: "Each command prints one JSON document on stdout, also when it fails: {\"error\"}. Progress and logs go to stderr.\n" +
 			"Exit codes: 0 done, 1 could not be done or not sound, 2 wrong usage or input.",
 		Subcommands: []*cli.Command{
-			command("export", "write all of it to a file", "FILE|-", "One JSON object a line, the same for the same ledger. FILE must be new; - is stdout, whose last line is the document then.", exportLedger),
+			command("export", "write all of it to a file", "FILE|-", "One JSON object a line, the same for the same ledger; of a consensor that runs, as it is at that moment. FILE must be new; - is stdout, whose last line is the document then.", exportLedger),
 			command("import", "make a ledger of such a file", "FILE|-", "Into a data folder without a ledger.", importLedger),
-			command("verify", "check every hash and the sum of all amounts", "", "", verifyLedger),
+			command("verify", "check every hash and the sum of all amounts", "", "Of a consensor that does not run; of one that does, import an export elsewhere and verify that.", verifyLedger),
 		},
 	}
 }
@@ -80,25 +81,52 @@ func withOffline(dir string, log *slog.Logger, f func(*ledger.Offline) (any, err
 	return f(o)
 }
 
+// exportLedger asks the process that has the ledger, if one has it.
 func exportLedger(ctx context.Context, dir, file string, log *slog.Logger, progress func(int)) (any, error) {
-	return withOffline(dir, log, func(o *ledger.Offline) (any, error) {
-		if file == "-" {
-			_, err := o.Export(ctx, os.Stdout, progress)
-			return nil, err
-		}
-		f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-		if err != nil {
-			return nil, err
-		}
-		done, err := o.Export(ctx, f, progress)
-		if err == nil {
-			err = f.Sync()
-		}
-		if err = errors.Join(err, f.Close()); err != nil { // half an export is worth nothing
-			return nil, errors.Join(err, os.Remove(file))
-		}
-		return done, nil
-	})
+	o, err := ledger.OpenOffline(dir, log)
+	if errors.Is(err, ledger.ErrInUse) {
+		return keepExport(file, func(w io.Writer) (ledger.Exported, error) {
+			return liveExport(ctx, dir, err, w, progress)
+		})
+	}
+	if err != nil {
+		return nil, err
+	}
+	doc, err := keepExport(file, func(w io.Writer) (ledger.Exported, error) { return o.Export(ctx, w, progress) })
+	return doc, errors.Join(err, o.Close())
+}
+
+// liveExport gets the export from the process that has the ledger, for which
+// inUse is the evidence.
+func liveExport(ctx context.Context, dir string, inUse error, w io.Writer, progress func(int)) (ledger.Exported, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", filepath.Join(filepath.Dir(dir), roles.ExportSocket))
+	if err != nil {
+		return ledger.Exported{}, fmt.Errorf("%w; its process hands out no exports: %w", inUse, err)
+	}
+	defer conn.Close() // it was only read
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
+	return ledger.Receive(conn, w, progress)
+}
+
+// keepExport writes an export to a new file, or to stdout.
+func keepExport(file string, export func(io.Writer) (ledger.Exported, error)) (any, error) {
+	if file == "-" {
+		_, err := export(os.Stdout)
+		return nil, err
+	}
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	done, err := export(f)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil { // half an export is worth nothing
+		return nil, errors.Join(err, os.Remove(file))
+	}
+	return done, nil
 }
 
 func importLedger(ctx context.Context, dir, file string, log *slog.Logger, progress func(int)) (any, error) {

@@ -1,15 +1,18 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/liberdus/liberdus/internal/ledger"
+	"github.com/liberdus/liberdus/roles"
 )
 
 // TestLedgerCommands: what operators type, what they are told and the exit codes.
@@ -20,6 +23,15 @@ func TestLedgerCommands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	live := filepath.Join(dir, "live")
+	ln, err := net.Listen("unix", filepath.Join(data, roles.ExportSocket)) // as a consensor does
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	served := make(chan error, 1)
+	go func() { served <- l.ServeExports(ctx, ln) }()
 	for _, tt := range []struct {
 		name string
 		args []string
@@ -27,6 +39,11 @@ func TestLedgerCommands(t *testing.T) {
 		want string // of the document's error, or of standard error for wrong usage
 	}{
 		{"in use", []string{"verify", "--data", data}, 1, "is in use"},
+		{"export of one in use", []string{"export", "--data", data, live}, 0, ""},
+		{"import that", []string{"import", "--data", live + "2", live}, 0, ""},
+		{"verify that", []string{"verify", "--data", live + "2"}, 0, ""},
+		{"", nil, 0, ""}, // it hands out no more
+		{"export of one in use by another", []string{"export", "--data", data, file}, 1, "hands out no exports"},
 		{"", nil, 0, ""}, // it is closed
 		{"verify", []string{"verify", "--data", data}, 0, ""},
 		{"no such folder", []string{"verify", "--data", copied}, 1, "no such file"},
@@ -40,6 +57,13 @@ func TestLedgerCommands(t *testing.T) {
 		{"import once more", []string{"import", "--data", copied, file}, 1, "is not empty"},
 		{"verify the copy", []string{"verify", "--data", copied}, 0, ""},
 	} {
+		if tt.args == nil && ctx.Err() == nil {
+			cancel()
+			if err := <-served; err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
 		if tt.args == nil {
 			if err := l.Close(); err != nil {
 				t.Fatal(err)

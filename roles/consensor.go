@@ -185,6 +185,9 @@ func (n *Consensor) Run(ctx context.Context) error {
 	for _, l := range n.links {
 		parts = append(parts, n.keepLink(l))
 	}
+	if n.owned {
+		parts = append(parts, serveExports(n.ledger, n.cfg.Data, n.log))
+	}
 	return runParts(ctx, n.log, parts...)
 }
 

@@ -17,6 +17,7 @@ import (
 // A Devnet is an archiver and some consensors over one ledger, in one process.
 type Devnet struct {
 	log        *slog.Logger
+	data       string
 	ledger     *ledger.Ledger
 	Archiver   *Archiver
 	Consensors []*Consensor
@@ -34,7 +35,7 @@ type DevnetConfig struct {
 
 // NewDevnet opens a whole network on this machine.
 func NewDevnet(cfg DevnetConfig, log *slog.Logger) (_ *Devnet, err error) {
-	d := &Devnet{log: log.With("role", "devnet")}
+	d := &Devnet{log: log.With("role", "devnet"), data: cfg.Data}
 	defer func() {
 		if err != nil {
 			d.Close()
@@ -66,7 +67,7 @@ func NewDevnet(cfg DevnetConfig, log *slog.Logger) (_ *Devnet, err error) {
 // Run serves until ctx ends or a part fails. The function ready is called once
 // every consensor can be found.
 func (d *Devnet) Run(ctx context.Context, ready func()) error {
-	parts := []part{{"archiver", d.Archiver.Run}}
+	parts := []part{{"archiver", d.Archiver.Run}, serveExports(d.ledger, d.data, d.log)}
 	for i, n := range d.Consensors {
 		parts = append(parts, part{fmt.Sprintf("consensor %d", i+1), n.Run})
 	}

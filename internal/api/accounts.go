@@ -132,6 +132,9 @@ func (a *API) recentMessages(ctx context.Context, p params, _ rpc.Request) (rpc.
 
 // messages answers with the transactions of a chat since a time.
 func (a *API) messages(ctx context.Context, p params, _ rpc.Request) (rpc.Response, error) {
+	if since, from, ok := pageOf(p[1]); ok {
+		return a.page(ctx, p[0], p[1], since, from)
+	}
 	list, err := a.ledger.Messages(ctx, p[0], timeOf(p[1]))
 	switch {
 	case err != nil:

@@ -43,6 +43,9 @@ type Ledger interface {
 	// Messages returns the canonical text of the list of a chat's transactions
 	// since a time in ms, nil if there is no such chat.
 	Messages(ctx context.Context, chatID string, since float64) (json.RawMessage, error)
+	// MessagePage is Messages from a number on, as many as go into one reply, and
+	// the number to go on with, 0 after the last.
+	MessagePage(ctx context.Context, chatID string, since float64, from int64) (list json.RawMessage, next int64, err error)
 	// StakeRequired returns the least stake on a node, in wei.
 	StakeRequired() *big.Int
 	// Receipt returns a transaction's receipt, nil if it is not known.
@@ -127,6 +130,8 @@ func (a *API) fault(ctx context.Context, r rpc.Request, err error) rpc.Response 
 	switch bad, ok := errors.AsType[*badRequest](err); {
 	case ok:
 		return rpc.Fault(rpc.BadRequest, bad.text)
+	case errors.Is(err, ledger.ErrTooLarge):
+		return rpc.Fault(rpc.TooLarge, "the chat is too large for one answer: ask for its pages, messages/CHATID/TIMESTAMP-0")
 	case errors.Is(err, context.DeadlineExceeded), ctx.Err() != nil:
 		return rpc.Fault(rpc.Timeout, "the node did not finish in time")
 	}

@@ -58,6 +58,7 @@ func TestLedgerErrors(t *testing.T) {
 		logged bool
 	}{
 		{"unexpected", errors.New("ledger: /secret/path: odd"), 503, fault("unavailable", "the node's ledger is unavailable"), true},
+		{"too large", fmt.Errorf("ledger: %w", ledger.ErrTooLarge), 413, fault("too-large", "the chat is too large for one answer: ask for its pages, messages/CHATID/TIMESTAMP-0"), false},
 		{"closed", fmt.Errorf("ledger: %w", ledger.ErrClosed), 503, fault("unavailable", "the node's ledger is unavailable"), false},
 		{"storage", fmt.Errorf("ledger: /secret/path: %w", ledger.ErrStorage), 503, fault("unavailable", "the node's ledger is unavailable"), false},
 		{"late", fmt.Errorf("ledger: %w", context.DeadlineExceeded), 504, fault("timeout", "the node did not finish in time"), false},

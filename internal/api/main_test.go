@@ -59,6 +59,15 @@ func (f fake) Messages(ctx context.Context, id string, since float64) (json.RawM
 	return list, err
 }
 
+// MessagePage has three pages.
+func (f fake) MessagePage(ctx context.Context, id string, since float64, from int64) (json.RawMessage, int64, error) {
+	list, err := f.list(ctx, id)
+	if list != nil {
+		list = fmt.Appendf(nil, `[{"from":%d,"since":%v}]`, from, since)
+	}
+	return list, (from + 1) % 3, err
+}
+
 func (f fake) StakeRequired() *big.Int { return big.NewInt(0x29b338ad) }
 
 // working accepts what is signed by "alice", and has one account and one

@@ -162,20 +162,24 @@ func (l *Ledger) chatText(header []byte) (json.RawMessage, error) {
 // readWithList reads a key and, from the same view, the values under a prefix
 // that is followed by a number.
 func (s *store) readWithList(key, prefix []byte) (value []byte, list [][]byte, err error) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if s.view == nil {
-		return nil, nil, ErrClosed
+	v, err := s.hold()
+	if err != nil {
+		return nil, nil, err
 	}
-	if value, err = get(s.view, key); err != nil {
+	defer func() { err = errors.Join(err, s.release(v)) }()
+	if value, err = get(v, key); err != nil {
 		return nil, nil, err
 	}
 	end := append(bytes.Clone(prefix), bytes.Repeat([]byte{0xff}, 8)...)
-	it, err := s.view.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: end})
+	it, err := v.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: end})
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", ErrStorage, err)
 	}
+	size := 0
 	for it.First(); it.Valid(); it.Next() {
+		if size += len(it.Value()); size > maxAnswer {
+			return nil, nil, errors.Join(ErrTooLarge, it.Close())
+		}
 		list = append(list, bytes.Clone(it.Value()))
 	}
 	return value, list, it.Close()

@@ -17,12 +17,12 @@ func (s *store) commit(ops []op) error {
 	if err := s.failure(); err != nil { // of which Pebble may know nothing
 		return err
 	}
-	view := s.db.NewSnapshot()
+	newest := &view{s.db.NewSnapshot(), 1}
 	s.mu.Lock()
 	old := s.view
-	s.view = view
+	s.view = newest
 	s.mu.Unlock()
-	if err := old.Close(); err != nil {
+	if err := s.drop(old); err != nil {
 		return s.fail(err)
 	}
 	return nil
@@ -67,13 +67,14 @@ func (s *store) failure() error {
 	return nil
 }
 
-// close ends the store after its writer ended.
+// close ends the store after its writer ended, and waits for those who read.
 func (s *store) close() error {
 	s.mu.Lock()
-	view := s.view
+	last := s.view
 	s.view = nil
 	s.mu.Unlock()
-	return errors.Join(view.Close(), s.db.Close(), s.lock.Close())
+	s.holding.Wait()
+	return errors.Join(s.drop(last), s.db.Close(), s.lock.Close())
 }
 
 // A logger hands Pebble's log to slog. Pebble expects Fatalf to end the

@@ -34,9 +34,17 @@ const exportFormat = "liberdus-ledger-export/1"
 // The same ledger gives the same bytes. Progress is called now and then with the
 // number of records so far.
 func (o *Offline) Export(ctx context.Context, w io.Writer, progress func(records int)) (Exported, error) {
+	done, err := o.store.view.export(ctx, w, progress)
+	if err != nil {
+		return Exported{}, fmt.Errorf("ledger: export %s: %w", o.store.dir, err)
+	}
+	return done, nil
+}
+
+func (v *view) export(ctx context.Context, w io.Writer, progress func(records int)) (Exported, error) {
 	out := &exporter{w: bufio.NewWriterSize(w, 1<<16), sum: sha256.New()}
 	out.line(signing.Object{"export": exportFormat, "format": format})
-	err := o.each(ctx, func(key, value []byte) error {
+	err := v.each(ctx, func(key, value []byte) error {
 		line, err := exportLine(key, value)
 		if err != nil || line == nil {
 			return err
@@ -49,7 +57,7 @@ func (o *Offline) Export(ctx context.Context, w io.Writer, progress func(records
 		return out.err
 	})
 	if err != nil {
-		return Exported{}, fmt.Errorf("ledger: export %s: %w", o.store.dir, err)
+		return Exported{}, err
 	}
 	done := Exported{out.records, hex.EncodeToString(out.sum.Sum(nil))}
 	out.line(signing.Object{"records": done.Records, "sha256": done.SHA256})
@@ -57,7 +65,7 @@ func (o *Offline) Export(ctx context.Context, w io.Writer, progress func(records
 		out.err = out.w.Flush()
 	}
 	if out.err != nil {
-		return Exported{}, fmt.Errorf("ledger: write export: %w", out.err)
+		return Exported{}, fmt.Errorf("write: %w", out.err)
 	}
 	return done, nil
 }

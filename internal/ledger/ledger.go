@@ -54,6 +54,7 @@ import (
 var (
 	ErrClosed  = errors.New("ledger is closed")
 	ErrStorage = errors.New("storage failed, nothing is accepted until a restart")
+	ErrInUse   = errors.New("is in use by another process or ledger") // of Open and OpenOffline
 )
 
 // NetworkAccountID is the id of the account that holds the network's parameters.
@@ -118,7 +119,8 @@ func (l *Ledger) NetworkID() string { return l.networkID }
 
 // Account returns the canonical text of an account, the "data" of Shardus'
 // getLocalOrRemoteAccount(id), or nil if there is no such account. It is one
-// look-up, except for a chat, whose messages are stored one by one.
+// look-up, except for a chat, whose messages are stored one by one; one with more
+// than 4 MiB of them is refused with [ErrTooLarge].
 func (l *Ledger) Account(ctx context.Context, id string) (json.RawMessage, error) {
 	if len(id) > maxID {
 		return nil, nil

@@ -9,7 +9,7 @@ import (
 
 const (
 	maxMessage     = 100 << 10 // bytes of the member "message"
-	maxMessageText = 256 << 10 // bytes of canonical text, since a chat keeps it
+	maxMessageText = 240 << 10 // bytes of canonical text, since a chat keeps it, and a page of it has to fit into a reply
 )
 
 // A message transaction writes to another user. If that one asks for a toll, the

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -44,25 +43,6 @@ const (
 	kindMessage = 'm'
 	kindReceipt = 'r'
 )
-
-// each calls f for every record, in the order of the keys. Key and value are
-// good until f returns.
-func (o *Offline) each(ctx context.Context, f func(key, value []byte) error) (err error) {
-	it, err := o.store.view.NewIter(nil)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrStorage, err)
-	}
-	defer func() { err = errors.Join(err, it.Close()) }()
-	for it.First(); it.Valid(); it.Next() {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if err := f(it.Key(), it.Value()); err != nil {
-			return err
-		}
-	}
-	return it.Error()
-}
 
 // splitMessage takes the key of a message apart.
 func splitMessage(key []byte) (chat string, n uint64, ok bool) {

@@ -126,3 +126,98 @@ func TestQueriesOfAClosedLedger(t *testing.T) {
 		}
 	}
 }
+
+// TestMessagePages: pages joined are the whole, whatever the size of messages and
+// however many have one timestamp; none is larger than a reply may be.
+func TestMessagePages(t *testing.T) {
+	at := now
+	cfg := config()
+	cfg.Now = func() time.Time { return at }
+	l := open(t, cfg)
+	keys := users(t, l, 2)
+	k, to := keys[0], keys[1].Address()
+	apply(t, l, k, createTx(k, lib(10_000)))
+	id := ledger.ChatID(k.Address(), to)
+	var texts []string
+	for i := range 24 {
+		if i%7 == 0 { // three or four share a time
+			at = at.Add(time.Second)
+		}
+		size := []int{1, 1000, 100 << 10, 200 << 10}[i%4]
+		tx := sign(k, with(messageTx(k, to, toll), signing.Object{
+			"timestamp": float64(at.UnixMilli()), "n": float64(i), "x": strings.Repeat("x", size),
+			"xmessage": signing.Object{"timestamp": 1.0, "a": []any{"\\\"", "}", signing.Object{}}, "timestamp\"": nil},
+		}))
+		if r := put(t, l, tx); !r.Success {
+			t.Fatal(r)
+		}
+		texts = append(texts, string(signing.MustCanonical(tx)))
+	}
+	for _, since := range []float64{0, float64(now.UnixMilli()), float64(at.UnixMilli()), float64(at.UnixMilli()) + 1, 1e300} {
+		want, err := l.Messages(t.Context(), id, since)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []string
+		pages := 0
+		for from := int64(0); ; pages++ {
+			list, next, err := l.MessagePage(t.Context(), id, since, from)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(list) > 240<<10+2 {
+				t.Errorf("a page has %d bytes", len(list))
+			}
+			if inner := strings.Trim(string(list), "[]"); len(list) > 2 {
+				inner = string(list[1 : len(list)-1])
+				all = append(all, inner)
+			} else if inner != "" {
+				t.Errorf("page %s", list)
+			}
+			if next == 0 {
+				break
+			}
+			if next <= from {
+				t.Fatalf("from %d on to %d", from, next)
+			}
+			from = next
+		}
+		if got := "[" + strings.Join(all, ",") + "]"; got != string(want) {
+			t.Errorf("since %v: %d bytes in %d pages, want %d", since, len(got), pages, len(want))
+		}
+		if since == 0 && (string(want) != "["+strings.Join(texts, ",")+"]" || pages < 5) {
+			t.Errorf("%d bytes in %d pages", len(want), pages)
+		}
+	}
+	if list, next, err := l.MessagePage(t.Context(), to, 0, 0); list != nil || next != 0 || err != nil {
+		t.Errorf("of a user: %s, %d, %v", list, next, err)
+	}
+}
+
+// TestLargeChat: a chat that nobody could read at once is refused, and its head
+// and its pages are there.
+func TestLargeChat(t *testing.T) {
+	l := open(t, config())
+	keys := users(t, l, 2)
+	k, to := keys[0], keys[1].Address()
+	apply(t, l, k, createTx(k, lib(10_000)))
+	id := ledger.ChatID(k.Address(), to)
+	for i := range 19 {
+		apply(t, l, k, with(messageTx(k, to, toll), signing.Object{"n": float64(i), "x": strings.Repeat("x", 230<<10)}))
+	}
+	if text, err := l.Account(t.Context(), id); !errors.Is(err, ledger.ErrTooLarge) {
+		t.Errorf("Account = %d bytes, %v, want %v", len(text), err, ledger.ErrTooLarge)
+	}
+	if text, err := l.Messages(t.Context(), id, 0); !errors.Is(err, ledger.ErrTooLarge) {
+		t.Errorf("Messages = %d bytes, %v, want %v", len(text), err, ledger.ErrTooLarge)
+	}
+	if text, err := l.Messages(t.Context(), id, float64(now.UnixMilli()+1)); string(text) != "[]" || err != nil {
+		t.Errorf("Messages since later = %s, %v", text, err)
+	}
+	if text, err := l.Head(t.Context(), id); text == nil || err != nil {
+		t.Errorf("Head = %s, %v", text, err)
+	}
+	if _, next, err := l.MessagePage(t.Context(), id, 0, 0); next != 1 || err != nil {
+		t.Errorf("MessagePage goes on with %d, %v, want 1", next, err)
+	}
+}

@@ -200,7 +200,7 @@ func messageRefusals() []refusal {
 		{"message long in bytes", signing.Object{"message": strings.Repeat("é", 50<<10+1)}, `tx "message" size must be less than 100 kB.`},
 		{"xmessage text", signing.Object{"xmessage": "x"}, object},
 		{"xmessage list", signing.Object{"xmessage": []any{}}, object},
-		{"xmessage large", signing.Object{"xmessage": signing.Object{"x": strings.Repeat("x", 256<<10)}}, `tx is larger than 262144 bytes, "xmessage" included.`},
+		{"xmessage large", signing.Object{"xmessage": signing.Object{"x": strings.Repeat("x", 256<<10)}}, `tx is larger than 245760 bytes, "xmessage" included.`},
 		{"xmessage deep", signing.Object{"xmessage": signing.Object{"x": nested(31)}}, "tx is nested deeper than 32 levels."},
 		{"fee missing", signing.Object{"fee": missing{}}, `tx "fee" field must be a bigint.`},
 	}

@@ -50,8 +50,9 @@ type store struct {
 	broken atomic.Pointer[error] // set once, by fail
 	failed chan struct{}         // closed by fail
 
-	mu   sync.RWMutex
-	view *pebble.Snapshot // guarded by mu; nil when closed
+	mu      sync.RWMutex
+	view    *view          // guarded by mu; nil when closed
+	holding sync.WaitGroup // those who hold a view; joined only under mu and while view is not nil
 }
 
 func openStore(cfg Config, log *slog.Logger) (*store, error) {
@@ -66,7 +67,7 @@ func openStore(cfg Config, log *slog.Logger) (*store, error) {
 	lock, err := pebble.LockDirectory(s.dir, fs)
 	switch {
 	case isHeld(err):
-		return nil, fmt.Errorf("%s is in use by another process or ledger: stop it, or choose another data folder", s.dir)
+		return nil, fmt.Errorf("%s %w: stop it, or choose another data folder", s.dir, ErrInUse)
 	case err != nil:
 		return nil, fmt.Errorf("lock %s: %w", s.dir, err)
 	}
@@ -74,7 +75,7 @@ func openStore(cfg Config, log *slog.Logger) (*store, error) {
 	if err := s.openDB(s.options(cfg, fs)); err != nil {
 		return nil, fmt.Errorf("open %s: %w", s.dir, err)
 	}
-	s.view = s.db.NewSnapshot()
+	s.view = &view{s.db.NewSnapshot(), 1}
 	if err := cmp.Or(s.failure(), s.checkFormat()); err != nil {
 		return nil, errors.Join(err, s.close())
 	}

@@ -41,7 +41,7 @@ func (o *Offline) Verify(ctx context.Context, progress func(records int)) (Books
 		Balances: new(big.Int), Tolls: new(big.Int), Stakes: new(big.Int), Made: new(big.Int), Burnt: new(big.Int),
 	}}
 	n := 0
-	err := o.each(ctx, func(key, value []byte) error {
+	err := o.store.view.each(ctx, func(key, value []byte) error {
 		if n++; n%1000 == 0 {
 			progress(n)
 		}
