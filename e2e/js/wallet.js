@@ -103,6 +103,8 @@ async function main () {
   const { chats } = await ask('GET', `account/${bob.address}/chats/0`)
   const { messages } = await ask('GET', `messages/${chats[alice.address]}/0`)
   say('done', {
+    users: [alice.address, bob.address],
+    chatId,
     found: [alice.found === alice.address, bob.found === bob.address],
     balance: String(balance),
     messages: messages.map(tx => {

@@ -2,14 +2,12 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 
 	"github.com/liberdus/liberdus/internal/rpc"
-	"github.com/liberdus/liberdus/internal/signing"
 )
 
 // What a node says of an account that is not there. Clients match on it.
@@ -23,21 +21,18 @@ const (
 	notFound     = "account not found"
 )
 
-// head returns the members of an account, nil if there is none. A chat comes
-// without its messages.
-func (a *API) head(ctx context.Context, id string) (members, error) {
-	text, err := a.ledger.Head(ctx, id)
+// head returns an account, nil if there is none. A chat comes without its
+// messages.
+func (a *API) head(ctx context.Context, id string) (text, error) {
+	account, err := a.ledger.Head(ctx, id)
 	if err != nil {
 		return nil, fmt.Errorf("account: %w", err)
 	}
-	if text == nil {
-		return nil, nil
-	}
-	return membersOf(text)
+	return text(account), nil
 }
 
 // ofUser answers with a part of what a user's account has in "data".
-func (a *API) ofUser(ctx context.Context, id, missing string, answer func(data members) (rpc.Response, error)) (rpc.Response, error) {
+func (a *API) ofUser(ctx context.Context, id, missing string, answer func(data text) (rpc.Response, error)) (rpc.Response, error) {
 	m, err := a.head(ctx, id)
 	if err != nil {
 		return rpc.Response{}, err
@@ -45,15 +40,15 @@ func (a *API) ofUser(ctx context.Context, id, missing string, answer func(data m
 	if m == nil {
 		return says(missing)
 	}
-	data := m.part("data")
-	if data == nil {
+	data := m.within("data")
+	if !data.isObject() {
 		return threw(), nil
 	}
 	return answer(data)
 }
 
 func (a *API) balance(ctx context.Context, p params, _ rpc.Request) (rpc.Response, error) {
-	return a.ofUser(ctx, p[0], noAccount, func(data members) (rpc.Response, error) {
+	return a.ofUser(ctx, p[0], noAccount, func(data text) (rpc.Response, error) {
 		return data.show("balance", "balance"), nil
 	})
 }
@@ -61,7 +56,7 @@ func (a *API) balance(ctx context.Context, p params, _ rpc.Request) (rpc.Respons
 // toll answers with what it costs to write to a user. Every user of a ledger has
 // set one, if only by registering.
 func (a *API) toll(ctx context.Context, p params, _ rpc.Request) (rpc.Response, error) {
-	return a.ofUser(ctx, p[0], noAccount, func(data members) (rpc.Response, error) {
+	return a.ofUser(ctx, p[0], noAccount, func(data text) (rpc.Response, error) {
 		return data.show("toll", "toll"), nil
 	})
 }
@@ -93,37 +88,30 @@ func (a *API) address(ctx context.Context, p params, _ rpc.Request) (rpc.Respons
 // with all of them for the time 0.
 func (a *API) chats(ctx context.Context, p params, _ rpc.Request) (rpc.Response, error) {
 	m, err := a.head(ctx, p[0])
+	data := m.within("data")
 	switch {
 	case err != nil:
 		return rpc.Response{}, err
 	case m == nil:
 		return says(noAccount)
-	}
-	data := m.part("data")
-	if data == nil {
+	case !data.isObject():
 		return threw(), nil
 	}
-	var all map[string]struct {
-		ID       string  `json:"chatId"`
-		Received float64 `json:"receivedTimestamp"`
-	}
-	if list, found := data["chats"]; found && json.Unmarshal(list, &all) != nil {
-		return rpc.Response{}, errors.New("account: chats of another shape")
-	}
-	since, chats := timeOf(p[1]), make(signing.Object)
-	for partner, c := range all {
-		if c.Received > since || since == 0 {
-			chats[partner] = c.ID
+	since, chats := timeOf(p[1]), text{'{'}
+	for partner, c := range data.within("chats").members() {
+		if since == 0 || c.number("receivedTimestamp") > since {
+			chats = chats.with(partner, c.get("chatId"))
 		}
 	}
-	return reply(signing.Object{"accountTimestamp": m.number("timestamp"), "chats": chats})
+	answer := text{'{'}.with("accountTimestamp", m.get("timestamp")).with("chats", append(chats, '}'))
+	return rpc.Encoded(append(answer, '}')), nil
 }
 
 // recentMessages is of a time when the accounts themselves held the messages. An
 // account that has chats cannot answer it any more.
 func (a *API) recentMessages(ctx context.Context, p params, _ rpc.Request) (rpc.Response, error) {
-	return a.ofUser(ctx, p[0], noAccountFor, func(data members) (rpc.Response, error) {
-		if len(data.part("chats")) > 0 {
+	return a.ofUser(ctx, p[0], noAccountFor, func(data text) (rpc.Response, error) {
+		for range data.within("chats").members() {
 			return threw(), nil
 		}
 		return rpc.Encoded([]byte(`{"messages":[]}`)), nil

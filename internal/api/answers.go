@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 
 	"github.com/liberdus/liberdus/internal/rpc"
 	"github.com/liberdus/liberdus/internal/signing"
@@ -34,68 +33,13 @@ func reply(o signing.Object) (rpc.Response, error) {
 	return rpc.Encoded(body), nil
 }
 
-// members are those of an account or a part of it, each in canonical text.
-type members map[string]json.RawMessage
-
-func membersOf(text json.RawMessage) (members, error) {
-	var m members
-	if err := json.Unmarshal(text, &m); err != nil {
-		return nil, fmt.Errorf("members: %w", err)
-	}
-	return m, nil
-}
-
-// part returns the members of a member; nil if there is none, or it is no object.
-func (m members) part(name string) members {
-	p, err := membersOf(m[name])
-	if err != nil {
-		return nil
-	}
-	return p
-}
-
-// text returns a member that is a string, or "".
-func (m members) text(name string) string {
-	var s string
-	if json.Unmarshal(m[name], &s) != nil {
-		return ""
-	}
-	return s
-}
-
-// number returns a member that is a number, or 0.
-func (m members) number(name string) float64 {
-	var n float64
-	if json.Unmarshal(m[name], &n) != nil {
-		return 0
-	}
-	return n
-}
-
-// pick writes the named members as an object, without those that are missing.
-func (m members) pick(names ...string) json.RawMessage {
-	slices.Sort(names)
-	text := []byte{'{'}
-	for _, name := range names {
-		value, found := m[name]
-		if !found {
-			continue
-		}
-		if len(text) > 1 {
-			text = append(text, ',')
-		}
-		text = append(append(append(append(text, '"'), name...), `":`...), value...)
-	}
-	return append(text, '}')
-}
-
 // show answers with a member under a name, or with {} if it is missing.
-func (m members) show(name, member string) rpc.Response {
-	value, found := m[member]
-	if !found {
+func (t text) show(name, member string) rpc.Response {
+	value := t.get(member)
+	if value == nil {
 		return rpc.Encoded([]byte("{}"))
 	}
-	return wrap(name, value)
+	return wrap(name, json.RawMessage(value))
 }
 
 // says answers as a node does that cannot do what it was asked: status 200.

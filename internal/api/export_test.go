@@ -1,5 +1,7 @@
 package api
 
+import "iter"
+
 // MaxBody is how many bytes a request's body may have over HTTP.
 const MaxBody = maxBody
 
@@ -13,4 +15,15 @@ func (a *API) Routes() []string {
 		list = append(list, rt.method+" "+rt.pattern)
 	}
 	return list
+}
+
+// MembersOf gives the names and values of a canonical object.
+func MembersOf(raw []byte) iter.Seq2[string, []byte] {
+	return func(yield func(string, []byte) bool) {
+		for name, value := range text(raw).members() {
+			if !yield(name, value) {
+				return
+			}
+		}
+	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -47,16 +46,16 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}
-	a.write(w, r, a.Handle(ctx, rpc.Request{URL: target(r.URL), Method: method, Body: body}))
+	a.write(w, r, a.Handle(ctx, rpc.Request{URL: target(r), Method: method, Body: body}))
 }
 
-// target is what a data channel's request has for its url.
-func target(u *url.URL) string {
-	path := strings.TrimPrefix(u.EscapedPath(), "/")
-	if u.RawQuery == "" && !u.ForceQuery {
+// target is what a data channel's request has for its url: the request's own
+// words, or, of one that names the host, too, those for the path.
+func target(r *http.Request) string {
+	if path, found := strings.CutPrefix(r.RequestURI, "/"); found {
 		return path
 	}
-	return path + "?" + u.RawQuery
+	return strings.TrimPrefix(r.URL.RequestURI(), "/")
 }
 
 func (a *API) write(w http.ResponseWriter, r *http.Request, resp rpc.Response) {

@@ -198,3 +198,13 @@ func TestKeepAlive(t *testing.T) {
 		t.Errorf("%d connections, want 1", n)
 	}
 }
+
+// A proxy may name the host in the request line.
+func TestAbsoluteForm(t *testing.T) {
+	want := answer{200, `{"account":` + accountA1 + `}`}
+	for _, target := range []string{"http://node/account/a1", "http://node:9001/account/a1?x=1"} {
+		if got, ok := overHTTP(t, newAPI(working()), "GET", target, ""); !ok || got != want {
+			t.Errorf("GET %s = %v, want %v", target, got, want)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
@@ -11,8 +12,8 @@ import (
 	"github.com/liberdus/liberdus/internal/rpc"
 )
 
-// networkAccount returns the members of the network's account, which is always there.
-func (a *API) networkAccount(ctx context.Context) (members, error) {
+// networkAccount returns the network's account, which is always there.
+func (a *API) networkAccount(ctx context.Context) (text, error) {
 	m, err := a.head(ctx, ledger.NetworkAccountID)
 	if err == nil && m == nil {
 		err = errors.New("the network has no account")
@@ -36,10 +37,10 @@ func (a *API) parameters(ctx context.Context, _ params, _ rpc.Request) (rpc.Resp
 	if err != nil {
 		return rpc.Response{}, err
 	}
-	return wrap("parameters", m.pick(
+	return wrap("parameters", json.RawMessage(m.pick(
 		"current", "next", "developerFund", "nextDeveloperFund", "windows", "devWindows", "nextWindows", "nextDevWindows",
 		"issue", "devIssue", "listOfChanges",
-	)), nil
+	))), nil
 }
 
 func (a *API) allWindows(ctx context.Context, _ params, _ rpc.Request) (rpc.Response, error) {
@@ -55,7 +56,7 @@ const friendsEnd = "2.5.0"
 
 // friends answers with the friends of a user, of which a ledger enters none.
 func (a *API) friends(ctx context.Context, p params, _ rpc.Request) (rpc.Response, error) {
-	return a.ofUser(ctx, p[0], noAccountFor, func(data members) (rpc.Response, error) {
+	return a.ofUser(ctx, p[0], noAccountFor, func(data text) (rpc.Response, error) {
 		return data.show("friends", "friends"), nil
 	})
 }
@@ -67,7 +68,7 @@ func (a *API) untilFriendsEnd(h handler) handler {
 		if err != nil {
 			return rpc.Response{}, err
 		}
-		if !reached(m.part("current").text("activeVersion"), friendsEnd) {
+		if !reached(m.within("current").word("activeVersion"), friendsEnd) {
 			return h(ctx, p, r)
 		}
 		resp := rpc.Encoded([]byte(`{"deprecated":true,"deprecatedVersion":"` + friendsEnd +

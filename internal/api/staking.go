@@ -30,7 +30,7 @@ func (a *API) canStake(ctx context.Context, p params, _ rpc.Request) (rpc.Respon
 		return rpc.Response{}, err
 	}
 	staked := node.number("stakeTimestamp")
-	left := math.Max(0, staked+network.part("current").number("restakeCooldown")-float64(now()))
+	left := math.Max(0, staked+network.within("current").number("restakeCooldown")-float64(now()))
 	reason := ""
 	switch {
 	case staked == 0:
@@ -58,16 +58,16 @@ func (a *API) canUnstake(ctx context.Context, p params, _ rpc.Request) (rpc.Resp
 		return says(notFound)
 	}
 	answer := signing.Object{"unlocked": true, "reason": "", "remainingTime": 0}
-	if user.part("operatorAccountInfo").text("nominee") != p[0] {
+	if user.within("operatorAccountInfo").word("nominee") != p[0] {
 		answer = signing.Object{"unlocked": false, "reason": "The nominator has no stake on this node.", "remainingTime": -1}
 	}
 	return reply(signing.Object{"stakeUnlocked": answer})
 }
 
-// ofType returns an account's members, nil if there is none of that type.
-func (a *API) ofType(ctx context.Context, id, kind string) (members, error) {
+// ofType returns an account, nil if there is none of that type.
+func (a *API) ofType(ctx context.Context, id, kind string) (text, error) {
 	m, err := a.head(ctx, id)
-	if err != nil || m.text("type") != kind {
+	if err != nil || m.word("type") != kind {
 		return nil, err
 	}
 	return m, nil
