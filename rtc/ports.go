@@ -86,6 +86,7 @@ type drops struct {
 	strangers  atomic.Uint64 // belong to no session
 	overflow   atomic.Uint64 // came faster than a session read
 	sendFull   atomic.Uint64 // found the send buffer full
+	sendErrors atomic.Uint64 // were refused by the network
 	readErrors atomic.Uint64
 	tcpRefused atomic.Uint64 // TCP connections over a limit
 }
@@ -337,6 +338,9 @@ func (p *Ports) warnOnceLocked(key, msg string, attrs ...any) {
 // reportDrops says what was lost since the last report.
 func (p *Ports) reportDrops() {
 	overflow, full, reads := p.drops.overflow.Swap(0), p.drops.sendFull.Swap(0), p.drops.readErrors.Swap(0)
+	if n := p.drops.sendErrors.Swap(0); n > 0 {
+		p.log.Info("packets could not be sent: a network or a peer's address is gone", "packets", n)
+	}
 	if n := p.drops.tcpRefused.Swap(0); n > 0 {
 		p.log.Warn("TCP connections were refused: too many", "connections", n)
 	}

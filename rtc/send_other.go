@@ -20,6 +20,8 @@ func (sn sender) send(b []byte, dst netip.AddrPort) error {
 	return err
 }
 
+func (sender) sendSegments([]byte, int, netip.AddrPort) error { return errors.ErrUnsupported }
+
 func bufferSizes(*net.UDPConn) (receive, send int, err error) {
 	return 0, 0, errors.ErrUnsupported
 }

@@ -50,6 +50,7 @@ type udpConn struct {
 	own   *net.UDPAddr
 	count *traffic // datagrams in and out
 	in    *queue
+	out   gatherer
 
 	routes int // guarded by sock.mu
 }
@@ -131,7 +132,7 @@ func (s *udpSocket) agent(ufrag string, own netip.AddrPort, count *traffic) (*ud
 	case s.agents[ufrag] != nil: // 95 bits of chance; pion never asks twice
 		return nil, errors.New("user fragment is in use")
 	}
-	c := &udpConn{sock: s, ufrag: ufrag, own: net.UDPAddrFromAddrPort(own), count: count, in: newQueue(s.pool)}
+	c := &udpConn{sock: s, ufrag: ufrag, own: net.UDPAddrFromAddrPort(own), count: count, in: newQueue(s.pool), out: gatherer{sock: s}}
 	s.agents[ufrag] = c
 	return c, nil
 }
@@ -165,7 +166,7 @@ func (c *udpConn) WriteTo(b []byte, to net.Addr) (int, error) {
 	dst = netip.AddrPortFrom(dst.Addr().Unmap(), dst.Port())
 	c.claim(b, dst)
 	c.count.Add(1)
-	err := c.sock.send.send(b, dst)
+	err := c.out.write(b, dst)
 	if errors.Is(err, errSendBufferFull) {
 		c.sock.drops.sendFull.Add(1)
 		return len(b), nil // lost, as on the way
@@ -203,6 +204,7 @@ func (c *udpConn) LocalAddr() net.Addr { return c.own }
 
 // Close gives the agent's addresses up and ends its ReadFrom.
 func (c *udpConn) Close() error {
+	c.out.close()
 	if !c.in.close() {
 		return nil
 	}

@@ -7,9 +7,13 @@ import (
 	"time"
 )
 
-// linger is how long a worker without work waits for more. A goroutine that
-// is started anew for each request grows its stack anew each time.
-const linger = time.Second
+// linger is how long a worker without work waits for more, and lingerers how
+// many do. A goroutine that is started anew for each burst grows its stack anew
+// each time; the second is for who is called while the first has a burst in hand.
+const (
+	linger    = time.Second
+	lingerers = 2
+)
 
 // workers run the jobs of one stream. There are as many as there are jobs that
 // wait for something, and one more: whoever takes a job from a queue that holds
@@ -26,17 +30,17 @@ type workers struct {
 	line    []*job // guarded by mu; without an id, behind one that is not replied to
 	busy    bool   // guarded by mu; one without an id is not replied to
 	coming  bool   // guarded by mu; a worker is on its way to the queue
-	waiting bool   // guarded by mu; a worker lingers
+	waiting int    // guarded by mu; workers that linger
 	hand    []*job // guarded by mu; being handled
 	watch   *time.Timer
 	watchAt time.Time // guarded by mu; when watch fires; zero if it does not
 
-	wake  chan struct{} // for the one that lingers
+	wake  chan struct{} // for those that linger
 	ended chan struct{} // closed when no more jobs will come
 }
 
 func newWorkers(v *server) *workers {
-	return &workers{v: v, wake: make(chan struct{}, 1), ended: make(chan struct{})}
+	return &workers{v: v, wake: make(chan struct{}, lingerers), ended: make(chan struct{})}
 }
 
 // add hands a job over. A slot has been taken for it.
@@ -66,8 +70,8 @@ func (w *workers) call() {
 	switch {
 	case w.coming:
 		return
-	case w.waiting:
-		w.waiting = false
+	case w.waiting > 0:
+		w.waiting--
 		w.wake <- struct{}{} // has room: only who lingers gets one
 	default:
 		w.wg.Go(w.work)
@@ -126,8 +130,9 @@ func (w *workers) take(came bool) (j *job, stay bool) {
 		w.coming = false
 	}
 	if len(w.queue) == 0 {
-		stay = !w.waiting && !w.coming
-		w.waiting = w.waiting || stay
+		if stay = w.waiting < lingerers; stay {
+			w.waiting++
+		}
 		return nil, stay
 	}
 	j = w.queue[0]
@@ -151,11 +156,12 @@ func (w *workers) wait(enough <-chan time.Time) bool {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.waiting { // called in the same moment
-		<-w.wake
+	select {
+	case <-w.wake: // called in the same moment
 		return true
+	default:
 	}
-	w.waiting = false
+	w.waiting--
 	return false
 }
 
