@@ -36,7 +36,7 @@ var arrows = map[string]string{
 	"internal/web":        "",
 	"internal/demo":       "",
 	"internal/binarypack": "",
-	"bench":               "rtc signaling internal/browser",
+	"bench":               "rtc signaling internal/browser internal/api internal/ledger internal/rpc internal/signing",
 	// For tests alone. The runner has nothing of ours: it must not share the server's mistakes.
 	"signaling/conformance": "",
 	"internal/browser":      "",

@@ -54,11 +54,15 @@ type core int
 const (
 	onServerCore core = iota
 	onLoadCore
+	onBothCores
 )
 
 func (e *env) core(c core) string {
-	if c == onServerCore {
+	switch c {
+	case onServerCore:
 		return e.serverCore
+	case onBothCores:
+		return e.serverCore + "," + e.loadCore
 	}
 	return e.loadCore
 }

@@ -12,6 +12,7 @@ func scenarios() []scenario {
 		attackScenarios(),
 		sessionScenarios(),
 		frontScenarios(),
+		ledgerScenarios(),
 	)
 }
 
@@ -21,6 +22,7 @@ func servers() map[string]func(ctx context.Context) error {
 		"relay":    serveRelay,
 		"raw-pion": serveRawPion,
 		"proxy":    serveProxy,
+		"map":      serveMap,
 	}
 }
 
@@ -33,5 +35,6 @@ func loads() map[string]func() loader {
 		"our sessions": newOurSessionLoad,
 		"attack":       newAttack,
 		"chromium":     newChromiumLoad,
+		"ledger":       newLedgerLoad,
 	}
 }
