@@ -267,16 +267,25 @@ func (w *worker) foreign(times int) {
 		}
 		defer func() { _ = rtc.CloseSafely(pc) }()
 		w.answers(pc, from, w.moment())
-		// Pion must not be closed while it connects: see settleICE.
-		for end := time.Now().Add(100 * time.Millisecond); pc.RemoteDescription() != nil && pc.SCTP().Transport().State() == webrtc.DTLSTransportStateNew && time.Now().Before(end); {
-			time.Sleep(time.Millisecond)
+		settle(pc)
+	}
+}
+
+// settle waits until a connection of bare pion has connected or has failed to:
+// it must not be closed while it connects, see settleICE.
+func settle(pc *webrtc.PeerConnection) {
+	for end := time.Now().Add(5 * time.Second); pc.RemoteDescription() != nil && pc.SCTP().Transport().State() == webrtc.DTLSTransportStateNew && time.Now().Before(end); {
+		if s := pc.ICEConnectionState(); s == webrtc.ICEConnectionStateFailed || s == webrtc.ICEConnectionStateClosed {
+			return
 		}
+		time.Sleep(time.Millisecond)
 	}
 }
 
 func (w *worker) barePion(from *wire) (*webrtc.PeerConnection, error) {
 	var s webrtc.SettingEngine
 	s.SetIncludeLoopbackCandidate(true)
+	s.SetICETimeouts(300*time.Millisecond, 300*time.Millisecond, 100*time.Millisecond)
 	pc, err := webrtc.NewAPI(webrtc.WithSettingEngine(s)).NewPeerConnection(webrtc.Configuration{})
 	if err != nil {
 		return nil, err

@@ -10,7 +10,7 @@ import (
 
 const (
 	closeTime  = 10 * time.Second       // how long pion may take to close; it takes milliseconds
-	settleTime = 100 * time.Millisecond // how long ICE is given to connect before it is closed
+	settleTime = 100 * time.Millisecond // how long ICE is given for the packets it has, before it is closed
 	settlePoll = 2 * time.Millisecond
 )
 
@@ -37,21 +37,32 @@ func (c *conn) closePion() {
 
 // settleICE keeps a close out of the moment in which ICE connects: pion v3.3.6
 // looks at what it has to close without its lock, and if the agent connects just
-// then, it misses the half that is being made, or dereferences nil.
+// then, it misses the half that is being made, or dereferences nil. So an agent
+// that is not connected gets no more packets, and with them goes what could
+// connect it; one that is, is given the time to be done with it.
 func (c *conn) settleICE() {
-	if !c.described {
-		return // nothing was started
+	dtls := c.pc.SCTP().Transport()
+	if !c.described || dtls.State() != webrtc.DTLSTransportStateNew {
+		return // nothing was started, or it is past the moment
 	}
-	over := time.NewTimer(settleTime)
-	defer over.Stop()
+	c.count.deaf.Store(true)
+	over := time.Now().Add(settleTime)
 	poll := time.NewTicker(settlePoll)
 	defer poll.Stop()
-	for c.pc.SCTP().Transport().State() == webrtc.DTLSTransportStateNew && c.pc.ICEConnectionState() != webrtc.ICEConnectionStateFailed {
-		select {
-		case <-poll.C:
-		case <-over.C:
+	for dtls.State() == webrtc.DTLSTransportStateNew {
+		switch c.pc.ICEConnectionState() {
+		case webrtc.ICEConnectionStateFailed, webrtc.ICEConnectionStateClosed:
 			return
+		case webrtc.ICEConnectionStateConnected, webrtc.ICEConnectionStateCompleted: // pion begins DTLS next
+			if time.Now().After(over.Add(closeTime / 2)) {
+				return
+			}
+		default:
+			if time.Now().After(over) {
+				return
+			}
 		}
+		<-poll.C
 	}
 }
 

@@ -42,8 +42,8 @@ type ownSocket struct {
 func (s *ownSocket) ReadFrom(b []byte) (int, net.Addr, error) {
 	for range maxReadErrors {
 		n, from, err := s.UDPConn.ReadFrom(b)
-		if err == nil {
-			s.count.Add(1)
+		if err == nil && !s.count.takes() {
+			continue
 		}
 		if err == nil || errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded) {
 			return n, from, err // pion sets a deadline in the past to end a read

@@ -95,8 +95,7 @@ func (l *tcpLink) read(in *bufio.Reader, agent *tcpConn, first []byte, deadline 
 	packet := first
 	buf := make([]byte, maxDatagram)
 	for {
-		agent.count.Add(1)
-		if !agent.in.push(packet, l.remote) {
+		if agent.count.takes() && !agent.in.push(packet, l.remote) {
 			l.port.ports.drops.overflow.Add(1)
 		}
 		if l.proven.Load() {

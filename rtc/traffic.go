@@ -25,6 +25,7 @@ const minWindow = 512 << 10
 // its message is read.
 type traffic struct {
 	packets atomic.Uint64
+	deaf    atomic.Bool // what comes is dropped
 
 	// Fixed; without them nothing is bounded.
 	limit int64
@@ -43,6 +44,12 @@ type traffic struct {
 
 // Add counts packets that went or came.
 func (t *traffic) Add(n uint64) { t.packets.Add(n) }
+
+// takes counts a packet that came, and says whether the connection is to have it.
+func (t *traffic) takes() bool {
+	t.packets.Add(1)
+	return !t.deaf.Load()
+}
 
 // Load returns how many packets there were.
 func (t *traffic) Load() uint64 { return t.packets.Load() }

@@ -98,8 +98,7 @@ func (s *udpSocket) deliver(b []byte, from netip.AddrPort) {
 		s.drops.strangers.Add(1)
 		return
 	}
-	to.count.Add(1)
-	if !to.in.push(b, addr) {
+	if to.count.takes() && !to.in.push(b, addr) {
 		s.drops.overflow.Add(1)
 	}
 }
