@@ -30,6 +30,7 @@ type crowd struct {
 	fresh   []*handshake // that have shown nothing yet, the oldest first
 	checked []*handshake // whose path is being used, the oldest first
 	records map[connPeer]record
+	swept   time.Time     // when old ones were last forgotten
 	pace    *rate.Limiter // of the spare ones
 }
 
@@ -135,22 +136,27 @@ func (w *crowd) leave(h *handshake, good bool, now time.Time) {
 // note changes the record of who.
 func (w *crowd) note(who connPeer, now time.Time, change func(*record)) {
 	r, known := w.records[who]
-	if !known && len(w.records) >= maxBuckets {
+	if !known && (len(w.records) >= maxBuckets || now.Sub(w.swept) >= recordAge/4) {
 		w.sweep(now)
 	}
 	change(&r)
 	w.records[who] = r
 }
 
-// sweep makes room for a record.
+// sweep forgets what is old, and if that makes no room, a quarter of the rest:
+// to look through all for each newcomer would be dear.
 func (w *crowd) sweep(now time.Time) {
+	w.swept = now
 	for who, r := range w.records {
 		if now.Sub(r.ended) > recordAge && now.Sub(r.offered) > recordAge {
 			delete(w.records, who)
 		}
 	}
+	if len(w.records) < maxBuckets {
+		return
+	}
 	for who := range w.records { // any: too many ids for memory to tell them apart
-		if len(w.records) < maxBuckets {
+		if len(w.records) <= maxBuckets*3/4 {
 			return
 		}
 		delete(w.records, who)

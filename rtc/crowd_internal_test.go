@@ -106,11 +106,24 @@ func TestCrowdForgets(t *testing.T) {
 	for i := range 2 * maxBuckets {
 		w.leave(&handshake{who: connPeer{"", fmt.Sprint(i)}}, false, now)
 	}
-	if got := len(w.records); got > maxBuckets {
-		t.Errorf("%d records, want %d at most", got, maxBuckets)
+	if got := len(w.records); got > maxBuckets || got < maxBuckets/2 {
+		t.Errorf("%d records, want %d at most, and half of that at least", got, maxBuckets)
 	}
 	w.leave(&handshake{who: connPeer{"", "late"}}, false, now.Add(2*recordAge))
 	if got := len(w.records); got != 1 {
 		t.Errorf("%d records after all but one are old, want 1", got)
+	}
+}
+
+// What ids did is forgotten in time, long before there are too many.
+func TestCrowdForgetsTheOld(t *testing.T) {
+	w := newCrowd(1)
+	now := time.Unix(1e9, 0)
+	for i := range 1000 {
+		w.leave(&handshake{who: connPeer{"", fmt.Sprint(i)}}, false, now)
+		now = now.Add(time.Second)
+	}
+	if got, want := len(w.records), int(recordAge/time.Second)*5/4+2; got > want {
+		t.Errorf("%d records, want %d at most", got, want)
 	}
 }
