@@ -1,12 +1,18 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	webfiles "github.com/liberdus/liberdus/internal/web"
 )
 
 // A module is a page in Chromium on which scripts use liberdus.js.
@@ -27,6 +33,9 @@ func newModule(t *testing.T, browser context.Context, page string) *module {
 	}
 	return &module{t, tab}
 }
+
+// in returns the same page for a test within the one that opened it.
+func (m *module) in(t *testing.T) *module { return &module{t, m.tab} }
 
 // do runs an asynchronous script and decodes what it returns into out, if that is not nil.
 func (m *module) do(out any, script string) {
@@ -68,6 +77,61 @@ func (m *module) quiet() {
 func quote(text string) string {
 	raw, _ := json.Marshal(text)
 	return string(raw)
+}
+
+// fails runs a script that has to fail, and returns the message and the hop of its error.
+func (m *module) fails(script string) (message, hop string) {
+	m.t.Helper()
+	var got struct{ Message, Hop string }
+	m.do(&got, `try { await (async () => {`+script+`})() } catch (err) { return { message: err.message, hop: err.hop ?? '' } }
+		return { message: 'nothing failed' }`)
+	return got.Message, got.Hop
+}
+
+// What is served is made of the source, by the version of esbuild that is locked.
+func TestModuleIsMadeOfItsSource(t *testing.T) {
+	t.Parallel()
+	out := filepath.Join(t.TempDir(), "liberdus.min.js")
+	err := command(t.Context(), "js", "node_modules/.bin/esbuild", "../../internal/web/liberdus.js",
+		"--minify", "--format=esm", "--target=es2022", "--log-level=warning", "--outfile="+out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kept := served(t, "/liberdus.js"); !bytes.Equal(made, kept) {
+		t.Error("internal/web/liberdus.min.js is not made of liberdus.js as it is now: run make module")
+	}
+}
+
+// served returns a file as an archiver serves it.
+func served(t *testing.T, path string) []byte {
+	t.Helper()
+	files, err := webfiles.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	files.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+	return w.Body.Bytes()
+}
+
+// The module's cryptography in Node.js, against vectors of the published libraries.
+func TestModuleVectors(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "liberdus.mjs")
+	if err := os.WriteFile(file, served(t, "/liberdus.js"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	vectors, err := filepath.Abs("../internal/signing/testdata/crypto-vectors.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command(t.Context(), "js", "env", "MODULE="+file, "VECTORS="+vectors, "node", "--test", "module.test.mjs"); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // A page finds a node through the archiver, has it prove itself, and asks for an account.

@@ -60,6 +60,10 @@ From a page or a module that has PeerJS (npm install peerjs):
 
   %[6]s
 
+From a web page of any kind, with nodes that prove who they are (types: %[4]s/liberdus.d.ts):
+
+  import { connect } from '%[4]s/liberdus.js'
+
 From a shell:
 
   liberdus client nodes --archiver %[4]s#%[2]s

@@ -22,10 +22,10 @@ func TestPaths(t *testing.T) {
 	}{
 		{"/liberdus-peer", "liberdus", map[string]string{
 			"/": "Liberdus archiver", "/liberdus-peer": `{"name":"PeerJS Server"`, "/Liberdus-Peer/": `{"name":"PeerJS Server"`,
-			"/rtc": `{"networkId"`, "/app": "no such path", "/liberdus-peers": "no such path",
+			"/rtc": `{"networkId"`, "/liberdus.d.ts": "// Types", "/app": "no such path", "/liberdus-peers": "no such path",
 		}},
 		{"/", "peerjs", map[string]string{
-			"/": `{"name":"PeerJS Server"`, "/app": "Liberdus archiver", "/rtc": `{"networkId"`, "/peerjs/peers": "Unauthorized", "/nope": "Not Found",
+			"/": `{"name":"PeerJS Server"`, "/app": "Liberdus archiver", "/rtc": `{"networkId"`, "/liberdus.js": "const ", "/peerjs/peers": "Unauthorized", "/nope": "Not Found",
 		}},
 		{"my/app/", "k", map[string]string{
 			"/": "Liberdus archiver", "/my/app/": `{"name":"PeerJS Server"`, "/my/app/k/peers": "Unauthorized", "/my": "no such path",

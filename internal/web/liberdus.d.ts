@@ -51,7 +51,7 @@ export interface Call {
 export interface Reply {
   /** As over HTTP. */
   status: number
-  /** JSON as it came: an amount is {dataType: 'bi', value: '<hex>'}. See parse. */
+  /** As parse reads it, with amounts as BigInt. */
   body: any
   /** Of a body that is no JSON, but a string. */
   contentType?: string
@@ -84,9 +84,18 @@ export interface Session {
   rtt: number
   /** How long each step of connecting took, in ms. */
   phases: Partial<Record<Phase, number>>
-  path: 'udp' | 'tcp'
-  /** The node's address in use. */
-  address: string
+  /** Unknown in the first moment. */
+  path?: 'udp' | 'tcp'
+}
+
+export interface Change {
+  account: string
+  /** Milliseconds; what the account itself says. */
+  timestamp: number
+  /** Of a user: that of the newest incoming chat. */
+  chatTimestamp: number
+  /** Grows with every state. */
+  seq: number
 }
 
 export interface Client {
@@ -102,11 +111,15 @@ export interface Client {
   inject (tx: object | string, options?: { timeout?: number }): Promise<Injected>
   /** An account with amounts as BigInt; null if there is none of that id. */
   account (id: string, call?: Call): Promise<{ id: string, account: any, peer: string }>
+  /** Calls back when the account is in another state, also over lost nodes; with since, the seq of an
+   *  event or the timestamp of the account as read, at once if it is already. What it tells may come
+   *  twice and is never missed. Resolves, when the first node watches, with what ends it. */
+  subscribe (account: string, callback: (change: Change) => void, options?: { since?: number }): Promise<() => void>
   /** The active nodes on the archiver's verified list, which is fetched at most every 30 s. */
   nodes (): Promise<Node[]>
   /** The sessions that are open now. */
   sessions (): Promise<Session[]>
-  /** Milliseconds there and back, to any node or a certain one. */
+  /** Milliseconds there and back, to a node of the pool, or any that is on the list. */
   ping (peer?: string): Promise<number>
   /** Ends everything. Calls under way reject. */
   close (): void

@@ -18,7 +18,7 @@ const CHUNK = 16368 // bytes of a message in one chunk of 16,384
 const MAX_AGE = 120000 // ms that a list may be behind its archiver's clock
 const FRESH = 30000 // ms for which a list is not fetched again
 const PATIENCE = 10000 // ms for an archiver to answer, and for a connection to open
-const OFFER_AGAIN = 2000 // ms without an answer to an offer
+const UNREACHED = 'no answer: it is overloaded, or a firewall blocks UDP'
 const ACK = 4000 // ms for a node to take a transaction, before another is asked
 const PING = 3000 // ms in which a node that is doubted must answer
 
@@ -26,16 +26,17 @@ const now = () => performance.now()
 const encode = text => new TextEncoder().encode(text)
 const hex = bytes => Array.from(bytes, b => b.toString(16).padStart(2, '0')).join('')
 const unhex = text => Uint8Array.from(text.match(/../g), b => parseInt(b, 16))
-const isHex = (text, digits) => typeof text === 'string' && text.length === digits && !/[^0-9a-f]/.test(text)
-const isKey = text => isHex(text, 64)
+const isKey = text => /^[0-9a-f]{64}$/.test(text)
 const random = () => hex(crypto.getRandomValues(new Uint8Array(16)))
-const clip = text => String(text).replace(/[^ -~]/g, '?').slice(0, 200)
+const clip = text => String(text).slice(0, 200)
+const named = peer => 'node ' + peer.slice(0, 8)
+const refused = ({ peer, status, body }) => new LiberdusError('node', `${named(peer)} answers ${status}: ${clip(body.error)}`, { peer, status })
 const ignore = () => {}
 
 export class LiberdusError extends Error {
   constructor (hop, message, more) {
     super(message)
-    Object.assign(this, { name: 'LiberdusError', hop }, more)
+    Object.assign(this, { hop }, more)
   }
 }
 
@@ -52,26 +53,27 @@ async function race (ms, work) {
 // ---- Signed objects: canonical text, BLAKE2b-256 of it, Ed25519 of that ----
 
 export function canonical (value) {
-  if (typeof value === 'bigint') return `{"dataType":"bi","value":"${value.toString(16)}"}`
+  if (typeof value === 'bigint') return canonical({ dataType: 'bi', value: value.toString(16) })
   if (value === null || typeof value !== 'object') return JSON.stringify(value)
   if (value.toJSON) return canonical(value.toJSON())
   if (Array.isArray(value)) return `[${value.map(v => canonical(v) ?? 'null')}]`
-  if (value instanceof Uint8Array) value = { value: btoa(String.fromCharCode(...value)), dataType: 'u8ab' }
-  let names = Object.keys(value)
-  // Bytes are the one object whose members are not sorted.
-  names = /^(bb|u8ab)$/.test(value.dataType) ? ['value', 'dataType'] : names.sort()
+  const names = Object.keys(value)
+  if (!/^(bb|u8ab)$/.test(value.dataType)) names.sort() // bytes are the one object that is not sorted
   return `{${names.map(name => [JSON.stringify(name), canonical(value[name])]).filter(m => m[1]).map(m => m.join(':'))}}`
 }
 
-export const parse = text => JSON.parse(text, (name, value) => {
-  if (/^(__proto__|constructor|prototype)$/.test(name)) return
-  return value?.dataType === 'bi' && name !== 'sig' ? BigInt('0x' + value.value) : value
-})
+export const parse = text => JSON.parse(text, (name, value) =>
+  value?.dataType === 'bi' && name !== 'sig' ? BigInt('0x' + value.value) : value)
 
-// BLAKE2b (RFC 7693) on halves of its 64-bit words, low half first.
+// BLAKE2b (RFC 7693). A store into a BigUint64Array drops what is above 64 bits.
 const SIGMA = '0123456789abcdefea489fd61c02b753b8c052fdae3671947931dcbe265a40f8905724afe1bc683d2c6a0b834d75fe19c51fed4a0763928bdb7ec13950f4862a6fe9b308c2d714a5a2847615fb9e3cd0'
-const STEPS = Array.from(SIGMA, digit => 2 * parseInt(digit, 16))
-const IV = new Uint32Array(unhex('08c9bcf367e6096a3ba7ca8485ae67bb2bf894fe72f36e3cf1361d5f3af54fa5d182e6ad7f520e511f6c3e2b8c68059b6bbd41fbabd9831f79217e1319cde05b').buffer)
+const STEPS = Array.from(SIGMA, digit => parseInt(digit, 16))
+// Of the square roots of the first eight primes, 64 bits behind the point.
+const IV = BigUint64Array.from([2n, 3n, 5n, 7n, 11n, 13n, 17n, 19n], prime => {
+  let root = prime << 64n
+  for (let i = 0; i < 99; i++) root = root + (prime << 128n) / root >> 1n
+  return root
+})
 
 function blake2b (data, key) {
   const total = 128 + data.length // the key fills a block
@@ -79,45 +81,35 @@ function blake2b (data, key) {
   input.set(key)
   input.set(data, 128)
   const h = IV.slice()
-  const v = new Uint32Array(32)
-  let m
-  h[0] ^= 0x01010000 ^ key.length << 8 ^ 32
-  const add = (a, words, i) => {
-    const sum = v[a] + words[i]
-    v[a] = sum
-    v[a + 1] += words[i + 1] + (sum > 0xffffffff ? 1 : 0)
-  }
-  const turn = (a, b, half, n) => { // v[a] = (v[a] ^ v[b]) turned right by 32 if half is 1, and by n
-    const lo = v[a + half] ^ v[b + half]
-    const hi = v[a + 1 - half] ^ v[b + 1 - half]
-    v[a] = n ? lo >>> n | hi << 32 - n : lo
-    v[a + 1] = n ? hi >>> n | lo << 32 - n : hi
-  }
-  const mix = (a, b, c, d, x, turnD, turnB) => {
-    add(a, v, b)
-    add(a, m, x)
-    turn(d, a, turnD ? 0 : 1, turnD)
-    add(c, v, d)
-    turn(b, c, turnB & 1, turnB)
+  const v = new BigUint64Array(16)
+  h[0] ^= BigInt(0x01010020 | key.length << 8)
+  const turn = (a, b, n) => {
+    const x = v[a] ^ v[b]
+    v[a] = x >> n | x << 64n - n
   }
   for (let at = 0; at < input.length; at += 128) {
+    const m = new BigUint64Array(input.buffer, at, 16)
     const last = at + 128 >= total
-    m = new Uint32Array(input.buffer, at, 32)
     v.set(h)
-    v.set(IV, 16)
-    v[24] ^= last ? total : at + 128
-    if (last) v[28] = ~v[28], v[29] = ~v[29]
-    for (let i = 0; i < 96; i++) { // 12 rounds of four columns and four diagonals
-      const k = i >> 2 & 1
-      const a = i & 3
+    v.set(IV, 8)
+    v[12] ^= BigInt(last ? total : at + 128)
+    if (last) v[14] = ~v[14]
+    for (let i = 0; i < 192; i += 2) { // 12 rounds of four columns and four diagonals
+      const k = i >> 3 & 1
+      const a = i >> 1 & 3
       const b = 4 + (a + k & 3)
       const c = 8 + (a + 2 * k & 3)
       const d = 12 + (a + 3 * k & 3)
-      const x = 2 * i % 160
-      mix(2 * a, 2 * b, 2 * c, 2 * d, STEPS[x], 0, 24)
-      mix(2 * a, 2 * b, 2 * c, 2 * d, STEPS[x + 1], 16, 31)
+      v[a] += v[b] + m[STEPS[i % 160]]
+      turn(d, a, 32n)
+      v[c] += v[d]
+      turn(b, c, 24n)
+      v[a] += v[b] + m[STEPS[i % 160 + 1]]
+      turn(d, a, 16n)
+      v[c] += v[d]
+      turn(b, c, 63n)
     }
-    for (let i = 0; i < 16; i++) h[i] ^= v[i] ^ v[i + 16]
+    for (let i = 0; i < 8; i++) h[i] ^= v[i] ^ v[i + 8]
   }
   return new Uint8Array(h.buffer, 0, 32)
 }
@@ -125,167 +117,139 @@ function blake2b (data, key) {
 export const hash = (text, key = HASH_KEY) => hex(blake2b(encode(text), unhex(key)))
 export const txId = ({ sign, ...tx }) => hash(canonical(tx))
 
-const importKey = key => crypto.subtle.importKey('raw', unhex(key), 'Ed25519', false, ['verify'])
+const importKey = async key => crypto.subtle.importKey('raw', unhex(key), 'Ed25519', false, ['verify'])
 
 // verify returns the key that signed an object which has these members and no others.
 export async function verify (object, members) {
   const { owner, sig } = object?.sign ?? {}
-  if (members && Object.keys(object).sort().join() !== members) throw Error('its answer has not the members it should have')
-  if (!isKey(owner) || !isHex(sig, 192)) throw Error('its answer is not signed')
-  if (sig.slice(128) !== txId(object)) throw Error('its answer was changed after it was signed')
-  if (!await crypto.subtle.verify('Ed25519', await importKey(owner), unhex(sig.slice(0, 128)), unhex(sig.slice(128)))) throw Error('the signature of its answer is forged')
+  if (members && Object.keys(object).sort().join() !== members) throw Error('its answer has other members than it should')
+  if (!isKey(owner) || !/^[0-9a-f]{192}$/.test(sig)) throw Error('its answer is not signed')
+  if (sig.slice(128) !== txId(object)) throw Error('its answer was changed after signing')
+  if (!await crypto.subtle.verify('Ed25519', await importKey(owner), unhex(sig.slice(0, 128)), unhex(sig.slice(128)))) throw Error('its answer is forged')
   return owner
 }
 
 // ---- What outlives the page: keys of archivers as first seen, and the newest epochs ----
 
-const memory = {}
-
-function recall (name) {
-  try {
-    return localStorage['liberdus ' + name] ?? memory[name]
-  } catch {
-    return memory[name]
-  }
-}
-
-function keep (name, value) {
-  memory[name] = value
-  try {
-    localStorage['liberdus ' + name] = value
-  } catch {} // it is forgotten with the page
-}
+let store = {}
+try {
+  store = localStorage
+} catch {} // it is forgotten with the page
 
 // ---- An archiver: where signalling is, and the nodes on the verified list ----
 
-async function ask (url) {
-  const response = await fetch(url, { cache: 'no-store', credentials: 'omit', redirect: 'error', signal: AbortSignal.timeout(PATIENCE) })
-    .catch(err => { throw Error(err.name === 'TimeoutError' ? 'no answer in time' : 'no answer; check the URL, and that it runs') })
-  if (!response.ok) throw Error(`it answers ${response.status}: this may be no archiver`)
-  return response.json()
-}
+const ask = url => fetch(url, { signal: AbortSignal.timeout(PATIENCE) }).then(response => response.json())
+  .catch(() => { throw Error('no proper answer; check the URL and that it runs') })
 
 // visit asks an archiver that is {url, pin} and fills in the rest.
 async function visit (archiver, phase, emit) {
   const { url, pin } = archiver
-  const known = pin || recall('key ' + url)
-  const floor = recall('epoch ' + known) ?? 0
+  const known = pin || store['liberdus ' + url]
+  const floor = store['liberdus ' + known] ?? 0
   const nonce = random()
   const asked = Date.now()
   const signed = async (path, members) => {
     const answer = await ask(url + path)
     const key = await verify(answer, members)
-    if (known && key !== known) throw Error(`its key is ${key}, not ${known} as ${pin ? 'pinned' : 'when first seen'}: somebody may pose as it; if its key was really changed, give ${url}#${key}`)
+    if (known && key !== known) throw Error(`its key is ${key}, not ${known} as ${pin ? 'pinned' : 'before'}: somebody may pose as it; if it was really changed, give ${url}#${key}`)
     return { ...answer, key, skew: answer.time - (asked + Date.now()) / 2 }
   }
-  const where = phase('archiver', { archiver: url }, signed('/rtc?nonce=' + nonce, 'networkId,nonce,purpose,rtc,sign,time').then(answer => {
-    if (answer.purpose !== 'liberdus-rtc' || answer.nonce !== nonce) throw Error('/rtc is answered with something else that was signed')
-    return answer
-  }))
-  const listed = phase('list', { archiver: url }, signed('/full-nodelist?activeOnly=true', 'epoch,list,networkId,nodeList,sign,time').then(async answer => {
-    const { key, networkId, skew } = await where
-    const { list, time, epoch } = answer
-    if (answer.key !== key || answer.networkId !== networkId) throw Error('its list is of another key or network than /rtc')
-    if (list !== 'active') throw Error(`its list is of the kind ${clip(list)}, not active`)
-    if (!(Date.now() + skew - time < MAX_AGE)) throw Error('its list is out of date: it is a replay, or no longer renewed')
-    if (!(epoch >= floor)) throw Error(`its list has the epoch ${clip(epoch)}, but ${floor} was seen before: it is an old one`)
-    return answer
-  }))
-  const [{ rtc, key, skew, networkId }, { epoch, nodeList }] = await Promise.all([where, listed])
-  keep('key ' + url, key)
-  keep('epoch ' + key, epoch)
-  if (Math.abs(skew) > 5000) emit({ type: 'warning', text: `this device's clock is ${Math.round(Math.abs(skew) / 1000)} s ${skew > 0 ? 'slow' : 'fast'}: set it, or transactions may be refused` })
+  const who = { archiver: url }
+  const [{ rtc, key, skew, networkId, purpose, nonce: echo }, list] = await Promise.all([
+    phase('archiver', who, signed('/rtc?nonce=' + nonce, 'networkId,nonce,purpose,rtc,sign,time')),
+    phase('list', who, signed('/full-nodelist?activeOnly=true', 'epoch,list,networkId,nodeList,sign,time'))
+  ])
+  const age = Date.now() + skew - list.time
+  const wrong = purpose !== 'liberdus-rtc' || echo !== nonce ? 'its answer is an old one'
+    : list.key !== key || list.networkId !== networkId ? 'its list is of another key or network'
+      : list.list !== 'active' ? `its list is ${clip(list.list)}, not active`
+        : !(age < MAX_AGE) || !(list.epoch >= floor) ? `its list is an old one: ${Math.round(age / 1000)} s, epoch ${list.epoch} after ${floor}` : 0
+  if (wrong) throw new LiberdusError('archiver', `archiver ${url}: ${wrong}`, who)
+  try {
+    store['liberdus ' + url] = key
+    store['liberdus ' + key] = list.epoch
+  } catch {} // there is no room
+  if (Math.abs(skew) > 5000) emit({ type: 'warning', text: `the clock here is off by ${Math.round(-skew / 1000)} s: transactions may be refused` })
   const peers = new URL(url)
   peers.protocol = rtc.secure ? 'wss' : 'ws'
   if (rtc.host) peers.hostname = rtc.host
   peers.port = rtc.port
   peers.pathname = rtc.path.replace(/\/$/, '') + '/peerjs'
-  Object.assign(archiver, { networkId, rtc, peers: peers.href, at: now(), nodes: nodeList.filter(n => isKey(n.peerId) && n.publicKey === n.peerId) })
+  Object.assign(archiver, { networkId, rtc, peers: peers.href, at: now(), nodes: list.nodeList.filter(n => isKey(n.peerId) && n.publicKey === n.peerId) })
 }
 
 // ---- A session with one node: from the offer to the last reply ----
 
 // fingerprintOf returns the only fingerprint of a description of one data channel.
 function fingerprintOf (sdp) {
-  const lines = sdp.slice(0, 32768).split(/\r?\n/)
-  const media = lines.filter(line => /^m=/.test(line))
-  const [print, other] = new Set(lines.filter(line => /^a=fingerprint:/.test(line)))
-  if (other || media.length !== 1 || !/^m=application .*webrtc-datachannel/.test(media) || /[^ -~]/.test(lines.join('')) || !/:sha-256 ([\dA-F]{2}:){31}[\dA-F]{2}$/.test(print)) throw Error('its description is not of one data channel with one SHA-256 fingerprint')
+  const [print, another] = new Set(sdp.match(/^a=fingerprint:.*/gm))
+  const [media, more] = sdp.match(/^m=.*/gm) ?? []
+  if (another || more || !/^m=application .*webrtc-datachannel/.test(media) || !/:sha-256 ([\dA-F]{2}:){31}[\dA-F]{2}$/.test(print)) throw Error('its description is ambiguous')
   return print.slice(14)
 }
 
 // dial opens a session with the node whose key is peer.
 async function dial (archiver, peer, { phase, emit, iceServers = archiver.rtc.iceServers, gone, live }) {
-  const pending = new Map() // what settles each request, by its id
-  const events = new Map() // what takes the events of each subscription
-  const pieces = new Map() // of messages that have not come in full
-  const offers = [] // their ids
-  const phases = {}
-  const session = { peer, pending, events, phases, rtt: 0, doubts: 0, ask, doubt, end, stats }
-  live.add(session)
-  let asked = 0
-  let sent = 0
-  let chunks, again, applied, fail
-  let opened, answered, connected // what tells that the next step is done
-  const open = new Promise(resolve => { opened = resolve })
-  const answer = new Promise(resolve => { answered = resolve })
-  const way = new Promise(resolve => { connected = resolve })
-  const broken = new Promise((resolve, reject) => { fail = reject })
-  const step = (name, work) => phase(name, { peer }, Promise.race([work, broken]), phases)
-  const timer = setTimeout(() => fail(Error('no answer in time: it is overloaded, or a firewall lets no UDP through')), PATIENCE)
   const socket = new WebSocket(`${archiver.peers}?${new URLSearchParams({ key: archiver.rtc.key, id: random(), token: random() })}`)
   const pc = new RTCPeerConnection({ iceServers })
   const channel = pc.createDataChannel('liberdus')
+  const pending = new Map() // what settles each request, by its id
+  const events = new Map() // what takes the events of each subscription
+  const pieces = new Map() // of messages that have not come in full
+  const phases = {}
+  const session = { peer, pending, events, phases, rtt: 0, doubts: 0, ask, doubt, end, stats }
+  const id = random()
+  const timer = setTimeout(end, PATIENCE, UNREACHED)
+  let asked = 0
+  let sent = 0
+  let queue = Promise.resolve()
+  let hop, check, chunks
+  live.add(session)
 
-  socket.onclose = () => fail(Error('the signalling server ended the connection'))
-  socket.onmessage = ({ data }) => {
-    try {
-      const { type, src, payload } = JSON.parse(data)
-      if (type === 'OPEN') opened()
-      if (type === 'ERROR') throw Error('the signalling server says: ' + clip(payload.msg))
-      if (src !== peer) return
-      if (type === 'EXPIRE') throw Error('it is no longer connected to the archiver')
-      const { candidate } = payload.signal
-      if (candidate) applied?.then(() => pc.addIceCandidate(candidate)).catch(ignore)
-      else answered(payload)
-    } catch (err) {
-      fail(err)
-    }
+  // reach waits for a step of connecting, until test says that it is done.
+  async function reach (name, test) {
+    hop = name
+    await phase(name, { peer }, new Promise((resolve, reject) => {
+      check = () => session.ended ? reject(session.ended) : test() && resolve()
+      check()
+    }), phases)
   }
-  pc.oniceconnectionstatechange = () => /^co/.test(pc.iceConnectionState) && connected() // connected, completed
+
+  socket.onclose = () => end('no answer of the signalling server')
+  // Messages are taken one after the other: a candidate is of use only when the answer is applied.
+  socket.onmessage = ({ data }) => {
+    queue = queue.then(() => hear(JSON.parse(data))).then(check, err => end(err.message))
+  }
+  pc.oniceconnectionstatechange = () => check()
   pc.onconnectionstatechange = () => {
     if (pc.connectionState === 'disconnected') doubt()
-    if (pc.connectionState === 'failed') end('there is no way to it: a firewall may let no UDP through')
+    if (pc.connectionState === 'failed') end(UNREACHED)
   }
   channel.binaryType = 'arraybuffer'
+  channel.onopen = () => check()
   channel.onclose = () => end('it closed the connection')
   channel.onmessage = ({ data }) => {
     try {
-      take(data)
+      receive(data)
     } catch (err) {
-      end('it sends what no node sends: ' + clip(err.message))
+      end('it sends nonsense: ' + clip(err.message))
     }
   }
 
-  function send (type, payload) {
-    socket.send(JSON.stringify({ type, dst: peer, payload }))
-  }
-
-  // A node under load declines by silence: it is offered to again, under another id.
-  function offer () {
-    offers.unshift(random())
-    send('OFFER', { id: offers[0], caps: ['chunk/1'], signal: { type: 'offer', sdp: pc.localDescription.sdp } })
-  }
-
-  // prove holds an answer against this connection, and only then lets the browser use it.
-  async function prove ({ id, caps, identity, signal: { sdp } }) {
-    clearInterval(again)
+  async function hear ({ type, src, payload }) {
+    if (type === 'ERROR') throw Error('the signalling server: ' + clip(payload.msg))
+    if (type === 'EXPIRE') throw Error('it is not connected to the archiver')
+    if (type === 'OPEN') await pc.setLocalDescription()
+    if (src !== peer || payload.id !== id) return
+    const { caps, identity, signal: { sdp, candidate } } = payload
+    if (candidate) return pc.addIceCandidate(candidate)
+    // The answer is held against this connection, and only then the browser gets to use it.
     try {
       const got = { ...identity, key: await verify(identity ?? {}, 'connectionId,fingerprint,networkId,peerId,purpose,remoteFingerprint,sign,timestamp') }
       const want = {
         key: peer,
         peerId: peer,
-        connectionId: offers.find(offer => offer === id),
+        connectionId: id,
         networkId: archiver.networkId,
         purpose: 'liberdus-identity',
         fingerprint: fingerprintOf(sdp),
@@ -296,19 +260,18 @@ async function dial (archiver, peer, { phase, emit, iceServers = archiver.rtc.ic
       throw Error('it did not prove who it is: ' + err.message)
     }
     chunks = caps?.includes('chunk/1')
-    applied = pc.setRemoteDescription({ type: 'answer', sdp })
+    await pc.setRemoteDescription({ type: 'answer', sdp })
   }
 
   function end (why) {
     if (session.ended) return
-    fail(session.ended = new LiberdusError('channel', `node ${peer.slice(0, 8)}: ${why}`))
+    session.ended = new LiberdusError(hop === 'answer' ? 'signalling' : hop, `${named(peer)}: ${why}`, { peer })
+    check()
     clearTimeout(timer)
-    clearInterval(again)
     hangUp()
-    pc.onconnectionstatechange = channel.onclose = channel.onmessage = null
     pc.close()
     for (const settle of pending.values()) settle(session.ended)
-    for (const tell of events.values()) tell({ end: 'lost' })
+    for (const tell of events.values()) tell({ end: why })
     gone(session)
   }
 
@@ -319,14 +282,14 @@ async function dial (archiver, peer, { phase, emit, iceServers = archiver.rtc.ic
   }
 
   // ask sends a request and returns its reply, if it comes within ms.
-  function ask (request, ms) {
+  function ask (url, ms, body, method = body ? 'POST' : 'GET') {
     return new Promise((resolve, reject) => {
       if (session.ended) throw session.ended
       const id = String(++asked)
       const began = now()
       const late = setTimeout(() => {
         doubt()
-        settle(new LiberdusError('node', `node ${peer.slice(0, 8)}: no answer to ${clip(request.url)} in time`))
+        settle(new LiberdusError('node', `${named(peer)}: no answer to ${clip(url)} in time`))
       }, ms)
       const settle = (err, { status = 200, body, contentType } = {}) => {
         clearTimeout(late)
@@ -335,14 +298,15 @@ async function dial (archiver, peer, { phase, emit, iceServers = archiver.rtc.ic
         const ms = now() - began
         session.doubts = 0
         session.rtt = session.rtt ? session.rtt * 0.7 + ms * 0.3 : ms
-        emit({ type: 'reply', peer, url: request.url, status, ms })
+        emit({ type: 'reply', peer, url, status, ms })
         resolve({ status, body, contentType, peer, ms })
       }
       pending.set(id, settle)
       try {
-        write(canonical({ ...request, id, timeout: Math.ceil(ms) }))
+        write(canonical({ id, url, method, body, timeout: Math.ceil(ms) }))
       } catch (err) {
-        settle(err)
+        if (err.hop) settle(err)
+        else end(err.message) // the channel is closing
       }
     })
   }
@@ -350,19 +314,19 @@ async function dial (archiver, peer, { phase, emit, iceServers = archiver.rtc.ic
   function write (text) {
     const bytes = encode(text)
     const { length } = bytes
-    if (length > (chunks ? MAX_MESSAGE : MAX_FRAME)) throw new LiberdusError('browser', `a request of ${length} bytes is too large`)
+    if (length > (chunks ? MAX_MESSAGE : MAX_FRAME)) throw new LiberdusError('browser', 'the request is too large')
     emit({ type: 'frame', peer, out: true, text })
     if (length <= MAX_FRAME) return channel.send(text)
     sent++
     for (let i = 0; i * CHUNK < length; i++) channel.send(new Uint8Array([1, ...uvarint(sent), ...uvarint(i), ...uvarint(Math.ceil(length / CHUNK)), ...bytes.subarray(i * CHUNK, i * CHUNK + CHUNK)]))
   }
 
-  function take (data) {
+  function receive (data) {
     if (data instanceof ArrayBuffer) data = gather(new Uint8Array(data))
     if (!data) return
-    if (data.length > MAX_MESSAGE) throw Error(`a message of ${data.length} characters`)
+    if (data.length > MAX_MESSAGE) throw Error('a message too large')
     emit({ type: 'frame', peer, out: false, text: data })
-    const message = JSON.parse(data)
+    const message = parse(data)
     if (message.type === 'event') events.get(message.subscription)?.(message)
     else pending.get(message.id)?.(null, message) // nobody waits for what comes late or twice
   }
@@ -376,45 +340,38 @@ async function dial (archiver, peer, { phase, emit, iceServers = archiver.rtc.ic
         if (!(bytes[at++] > 127)) return n
       }
     })
-    const parts = index ? pieces.get(message) : []
-    if (bytes[0] !== 1 || parts?.length !== index || pieces.size > 8) throw Error('a chunk that belongs to nothing')
-    parts.size = (parts.size ?? 0) + bytes.length
-    if (parts.size > 2 * MAX_MESSAGE) throw Error('a message without end')
-    parts.push(bytes.subarray(at))
-    pieces.set(message, parts)
+    const whole = index ? pieces.get(message) ?? [] : Object.assign([], { next: 0 })
+    if (bytes[0] !== 1 || whole.next++ !== index || whole.length > MAX_MESSAGE || pieces.size > 8) throw Error('a stray chunk')
+    whole.push(...bytes.subarray(at))
+    pieces.set(message, whole)
     if (index + 1 < total) return
     pieces.delete(message)
-    return new TextDecoder().decode(new Uint8Array(parts.flatMap(part => [...part])))
+    return new TextDecoder().decode(new Uint8Array(whole))
   }
 
   // doubt ends the session unless the node answers soon.
   function doubt () {
-    if (!session.doubts++) ask({ url: 'is-healthy' }, PING).catch(() => end('it has gone silent'))
+    if (!session.doubts++) ask('is-healthy', PING).catch(() => end('it has gone silent'))
   }
 
   // stats tells how the packets travel.
   async function stats () {
     const report = await pc.getStats()
+    const found = { peer, rtt: session.rtt, phases }
     for (const pair of report.values()) {
-      if (pair.nominated && pair.state === 'succeeded') return { peer, rtt: session.rtt, phases, path: report.get(pair.localCandidateId).protocol, address: report.get(pair.remoteCandidateId).address }
+      if (pair.state === 'succeeded' && (pair.nominated || !found.path)) found.path = report.get(pair.localCandidateId).protocol
     }
+    return found
   }
 
-  try {
-    const usable = new Promise(resolve => { channel.onopen = resolve })
-    await step('signalling', Promise.all([open, pc.createOffer().then(offer => pc.setLocalDescription(offer))]))
-    again = setInterval(offer, OFFER_AGAIN)
-    offer()
-    await step('answer', answer.then(prove))
-    await step('ice', Promise.all([applied, way]))
-    await step('channel', usable)
-    clearTimeout(timer)
-    hangUp()
-    return session
-  } catch (err) {
-    end(err.message)
-    throw err
-  }
+  await reach('signalling', () => pc.localDescription)
+  socket.send(JSON.stringify({ type: 'OFFER', dst: peer, payload: { id, caps: ['chunk/1'], signal: { type: 'offer', sdp: pc.localDescription.sdp } } }))
+  await reach('answer', () => pc.remoteDescription)
+  await reach('ice', () => /^co/.test(pc.iceConnectionState)) // connected or completed
+  await reach('channel', () => channel.readyState === 'open')
+  clearTimeout(timer)
+  hangUp()
+  return session
 }
 
 const uvarint = n => n < 128 ? [n] : [n % 128 + 128, ...uvarint(Math.floor(n / 128))]
@@ -422,35 +379,25 @@ const uvarint = n => n < 128 ? [n] : [n % 128 + 128, ...uvarint(Math.floor(n / 1
 // ---- A client: a pool of sessions, and what is asked over them ----
 
 // Refusals that say that this node, or this moment, takes no transaction; another node may.
-const ELSEWHERE = /^(Node is still syncing|Not ready to accept|Network conditions to allow|Maximum load|(Application|Internal) transactions are)/
+const ELSEWHERE = /^(Node is still|Not ready to|Network cond|Maximum load|\w+ transactions are)/
 
 export async function connect ({ archivers = new URL(import.meta.url).origin, peer, timeout = 10000, quorum = 1, pool = Math.max(2, quorum), iceServers, onEvent = ignore } = {}) {
-  if (globalThis.isSecureContext === false) throw new LiberdusError('browser', 'this page is no secure context, so the browser checks no signatures: open it by https or on localhost')
-  try {
-    await importKey(HASH_KEY)
-  } catch {
-    throw new LiberdusError('browser', 'this browser cannot check Ed25519 signatures: update it')
-  }
+  await importKey(HASH_KEY).catch(() => {
+    throw new LiberdusError('browser', isSecureContext ? 'this browser has no Ed25519: update it' : 'this page is not secure: open it by https or on localhost')
+  })
   const sessions = new Set() // that are open
   const live = new Set() // all that have not ended
-  const penalty = new Map() // by peer, in ms
+  const failures = {} // by peer, since it last answered
   const over = new AbortController()
   const { signal } = over
   let waiting = [] // for a session
-  let filling, failure, wakeUp
+  let failure = new LiberdusError('node', 'no node answered in time')
+  let filling, wakeUp
   let places = [archivers].flat().map(text => {
-    const [, url, , pin] = /^(https?:\/\/[^#?]+?)\/*(#([0-9a-fA-F]{64}))?$/.exec(text) ?? []
-    if (!url) throw new LiberdusError('archiver', `archiver ${clip(text)}: this is neither a URL nor URL#PUBLICKEY`)
-    return { url, pin: pin?.toLowerCase() }
+    const [url, pin] = text.split('#')
+    return { url: url.replace(/\/+$/, ''), pin: pin?.toLowerCase() }
   })
-
-  function emit (event) {
-    try {
-      onEvent({ at: now(), ...event })
-    } catch (err) {
-      reportError(err)
-    }
-  }
+  const emit = event => queueMicrotask(() => onEvent({ at: now(), ...event }))
 
   async function phase (name, who, work, times = {}) {
     const tell = (state, error) => emit({ type: 'phase', phase: name, state, ...who, ms: times[name] = now() - began, error })
@@ -461,9 +408,7 @@ export async function connect ({ archivers = new URL(import.meta.url).origin, pe
       tell('done')
       return value
     } catch (err) {
-      const { peer, archiver } = who
-      const hop = { list: 'archiver', answer: 'signalling' }[name] ?? name
-      const wrapped = err instanceof LiberdusError ? err : new LiberdusError(hop, `${peer ? 'node ' + peer.slice(0, 8) : 'archiver ' + archiver}: ${err.message}`, who)
+      const wrapped = err instanceof LiberdusError ? err : new LiberdusError('archiver', `archiver ${who.archiver}: ${err.message}`, who)
       tell('failed', wrapped.message)
       throw wrapped
     }
@@ -486,7 +431,7 @@ export async function connect ({ archivers = new URL(import.meta.url).origin, pe
 
   function gone (session) {
     live.delete(session)
-    penalty.set(session.peer, 500 + 2 * (penalty.get(session.peer) ?? 0))
+    failures[session.peer] = (failures[session.peer] ?? 0) + 1
     if (!sessions.delete(session)) return
     emit({ type: 'session', state: 'lost', peer: session.peer, error: session.ended.message })
     fill()
@@ -503,7 +448,7 @@ export async function connect ({ archivers = new URL(import.meta.url).origin, pe
     filling = true
     for (let wait = 250; !signal.aborted && !await round(); wait = Math.min(2 * wait, 10000)) {
       if (!sessions.size) news()
-      await race(wait * (0.5 + Math.random() / 2), new Promise(resolve => { wakeUp = resolve }))
+      await race(wait * Math.random(), new Promise(resolve => { wakeUp = resolve }))
     }
     filling = false
   }
@@ -517,10 +462,10 @@ export async function connect ({ archivers = new URL(import.meta.url).origin, pe
         const listed = peer ? [peer] : place.nodes.map(node => node.peerId)
         if (!listed.length) throw new LiberdusError('archiver', `archiver ${place.url}: no node is active`)
         const want = Math.min(pool, listed.length)
-        const odds = Object.fromEntries(listed.map(id => [id, Math.random() ** ((penalty.get(id) ?? 0) + 50)]))
         const open = new Set([...sessions].map(session => session.peer))
         const running = new Set()
-        for (const id of listed.filter(id => !open.has(id)).sort((a, b) => odds[b] - odds[a]).slice(0, pool + 3)) {
+        const luck = Object.fromEntries(listed.map(id => [id, Math.random() + (failures[id] ?? 0)]))
+        for (const id of listed.filter(id => !open.has(id)).sort((a, b) => luck[a] - luck[b])) {
           if (sessions.size >= want || signal.aborted) break
           const work = join(place, id).catch(err => errors.push(err)).finally(() => running.delete(work))
           running.add(work)
@@ -534,10 +479,10 @@ export async function connect ({ archivers = new URL(import.meta.url).origin, pe
         errors.push(err)
       }
     }
-    failure = errors[1] ? new LiberdusError(errors[0].hop, [...new Set(errors.map(err => err.message))].join('; '), { errors }) : errors[0]
+    failure = errors[0] ?? failure
   }
   // best is the session to ask next, of those that were not asked.
-  const cost = ({ rtt, doubts, pending }) => (rtt + 10) * (1 + doubts) * (1 + pending.size / 8)
+  const cost = ({ rtt, doubts, pending }) => (rtt + 10) * (1 + doubts + pending.size)
   const best = tried => [...sessions].filter(session => !tried.has(session)).sort((a, b) => cost(a) - cost(b))[0]
 
   // session waits until there is one that was not asked.
@@ -548,63 +493,62 @@ export async function connect ({ archivers = new URL(import.meta.url).origin, pe
       if (found) return found
       fill()
       const left = until - now()
-      if (left <= 0) throw failure ?? new LiberdusError('node', 'no node could be asked in time')
+      if (left <= 0) throw failure
       await race(left, new Promise(resolve => waiting.push(resolve)))
     }
   }
 
   // read asks a node, and another one when that fails or is slow. What a reply costs others is one request in flight.
-  async function read (request, until, tried = new Set()) {
+  async function read (url, until, tried = new Set()) {
     const asked = await session(until, tried)
     tried.add(asked)
-    const reply = asked.ask(request, until - now()).then(reply => {
-      if (reply.status === 429 || reply.status > 499) throw reply
-      penalty.set(asked.peer, asked.rtt)
+    const reply = asked.ask(url, until - now()).then(reply => {
+      if (reply.status === 429 || !(reply.status > 199 && reply.status < 500)) throw reply
+      failures[asked.peer] = 0
       return reply
     })
-    const early = await race(Math.max(100, 4 * asked.rtt), reply.catch(ignore => 0))
+    const early = await race(Math.max(100, 4 * asked.rtt || 1000), reply.catch(ignore => 0))
     if (early || tried.size > 3 || !best(tried) && (early === undefined || sessions.has(asked))) return reply
     if (early === undefined) asked.doubt()
-    return Promise.any([reply, read(request, until, tried)]).catch(err => { throw err.errors[0] })
+    return Promise.any([reply, read(url, until, tried)]).catch(err => { throw err.errors[0] })
   }
 
   // agree asks several nodes, which have to say the same.
-  async function agree (request, until) {
+  async function agree (url, until) {
     const tried = new Set()
     while (tried.size < quorum) tried.add(await session(until, tried))
-    const replies = await Promise.all([...tried].map(session => session.ask(request, until - now())))
-    const said = Object.groupBy(replies, ({ status, body }) => canonical([status, body]))
-    const [most, ...others] = Object.values(said).sort((a, b) => b.length - a.length)
-    if (others[0]) throw new LiberdusError('node', `${most.length} of ${quorum} nodes agree; otherwise say ${others.flat().map(reply => reply.peer)}`, { replies })
-    return most[0]
+    const replies = await Promise.all([...tried].map(session => session.ask(url, until - now())))
+    const said = replies.map(({ status, body }) => canonical([status, body]))
+    const odd = replies.filter((reply, i) => said.filter(text => text === said[i]).length <= quorum / 2)
+    if (odd[0]) throw new LiberdusError('node', `no quorum: otherwise say ${odd.map(reply => reply.peer)}`, { replies })
+    return replies[0]
   }
 
-  async function askOne (request, until, id) {
-    for (const session of sessions) if (session.peer === id) return session.ask(request, until - now())
+  async function askOne (id, ...request) {
+    for (const session of sessions) if (session.peer === id) return session.ask(...request)
     const session = await start(await refresh(places[0]), id)
     try {
-      return await session.ask(request, until - now())
+      return await session.ask(...request)
     } finally {
       session.end('closed')
     }
   }
 
-  async function request (url, { method = 'GET', body, timeout: ms = timeout, peer: id, signal: stop } = {}) {
+  async function request (path, { method, body, timeout: ms = timeout, peer: id, signal: stop } = {}) {
     stop?.throwIfAborted()
-    const asked = { url: url.replace(/^\/+/, ''), method, body }
+    const url = path.replace(/^\/+/, '')
     const until = now() + ms
-    const work = id ? askOne(asked, until, id) : method !== 'GET' ? session(until).then(session => session.ask(asked, ms)) : quorum > 1 ? agree(asked, until) : read(asked, until)
-    let abort
+    const work = id ? askOne(id, url, ms, body, method)
+      : body || method && method !== 'GET' ? session(until).then(session => session.ask(url, ms, body, method))
+        : quorum > 1 ? agree(url, until) : read(url, until)
+    const done = new AbortController()
     try {
-      return await Promise.race([work, new Promise((resolve, reject) => {
-        abort = () => reject(stop.reason)
-        stop?.addEventListener('abort', abort)
-      })])
+      return await Promise.race([work, new Promise((resolve, reject) => stop?.addEventListener('abort', () => reject(stop.reason), done))])
     } catch (err) {
       if (err.status) return err // a fault that every node answered with
       throw err
     } finally {
-      stop?.removeEventListener('abort', abort)
+      done.abort()
     }
   }
 
@@ -612,22 +556,21 @@ export async function connect ({ archivers = new URL(import.meta.url).origin, pe
     const text = typeof tx === 'string' ? tx : canonical(tx)
     const id = txId(parse(text))
     const until = now() + ms
-    const tried = new Set()
     let doubtful // whether a node may have taken it and not said so
     let last
     for (let tries = 0; tries < 5 && now() < until; tries++) {
       let asked
       try {
-        asked = await session(until, tried.size < sessions.size ? tried : new Set())
-        tried.add(asked)
-        const { status, body, peer } = await asked.ask({ url: 'inject', method: 'POST', body: { tx: text } }, Math.min(ACK, until - now()))
-        const result = { ...body.result ?? body, peer }
+        asked = await session(until)
+        const reply = await asked.ask('inject', Math.min(ACK, until - now()), { tx: text })
+        const result = { ...reply.body.result, peer: reply.peer }
         const { success, reason } = result
         if (success && result.txId === id) return result
-        if (success !== false) throw new LiberdusError('node', `node ${peer.slice(0, 8)} answers ${status}: ${clip(body.error)}`)
+        if (success !== false) throw refused(reply)
         last = result
-        if (doubtful && (/^Transaction is already in queue/.test(reason) || (await read({ url: 'transaction/' + id }, until)).body.transaction)) return { ...result, success: true, txId: id }
+        if (doubtful && (/^Transaction is already in queue/.test(reason) || (await read('transaction/' + id, until)).body.transaction)) return { ...result, success: true, txId: id }
         if (!ELSEWHERE.test(reason)) return result
+        asked.doubts++ // so that another one comes first
       } catch (err) {
         if (err.hop === 'browser') throw err
         doubtful ||= asked
@@ -639,22 +582,49 @@ export async function connect ({ archivers = new URL(import.meta.url).origin, pe
   }
 
   async function account (id, init) {
-    const { status, body, peer } = await request('account/' + encodeURIComponent(id), init)
-    if (body.account === undefined) throw new LiberdusError('node', `node ${peer.slice(0, 8)} answers ${status}: ${clip(body.error)}`, { peer, status })
-    return { id, account: parse(canonical(body.account)), peer }
+    const reply = await request('account/' + id, init)
+    if (reply.body.account === undefined) throw refused(reply)
+    return { id, account: reply.body.account, peer: reply.peer }
+  }
+
+  // subscribe calls back when an account is in another state, whichever node has to tell.
+  async function subscribe (account, callback, { since } = {}) {
+    let stop, stopped
+    const begin = async () => {
+      const asked = await session(now() + timeout)
+      const reply = await asked.ask('subscribe', timeout, { account, since })
+      const { subscription } = reply.body
+      if (!subscription) throw refused(reply)
+      since ??= reply.body.since
+      asked.events.set(subscription, ({ end, body }) => {
+        if (end) return again(asked.doubt())
+        since = body.seq
+        queueMicrotask(() => callback(body))
+      })
+      stop = () => {
+        stopped = true
+        asked.events.delete(subscription)
+        asked.ask('unsubscribe', timeout, { subscription }).catch(ignore)
+      }
+      if (stopped) stop()
+    }
+    const again = () => stopped || signal.aborted || begin().catch(() => setTimeout(again, 1000))
+    await begin()
+    return () => stop()
   }
 
   const client = {
     request,
     inject,
     account,
+    subscribe,
     async fetch (input, { body, ...init } = {}) {
       const { pathname, search } = new URL(input, 'http://node')
       const value = body ? parse(body) : undefined
       const { status, body: text, contentType = 'application/json', peer } = pathname === '/inject'
         ? await inject(value.tx ?? value, init).then(({ peer, ...result }) => ({ body: { result }, peer }))
         : await request(pathname + search, { ...init, body: value })
-      return new Response(status === 204 ? null : typeof text === 'string' ? text : canonical(text), { status, headers: { 'content-type': contentType, 'liberdus-peer': peer } })
+      return new Response(typeof text === 'string' ? text : canonical(text), { status, headers: { 'content-type': contentType, 'liberdus-peer': peer } })
     },
     async nodes () {
       return (await refresh(places[0])).nodes
@@ -673,11 +643,11 @@ export async function connect ({ archivers = new URL(import.meta.url).origin, pe
     for (const session of sessions) session.doubt()
     wakeUp?.()
   }
-  addEventListener('online', wake, { signal })
-  document.addEventListener('visibilitychange', wake, { signal })
+  addEventListener('online', wake, over)
+  document.addEventListener('visibilitychange', wake, over)
 
   await Promise.race([fill(), new Promise(resolve => waiting.push(resolve))])
   if (sessions.size) return client
   client.close()
-  throw failure ?? new LiberdusError('node', 'the connection was lost')
+  throw failure
 }

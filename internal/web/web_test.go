@@ -99,3 +99,20 @@ func TestRequestsOfOtherKinds(t *testing.T) {
 		})
 	}
 }
+
+// A page on a slow line waits for the module before anything else.
+func TestSizeOfTheModule(t *testing.T) {
+	const most, mostPacked = 20 << 10, 7 << 10
+	size := func(encoding string) int {
+		data, err := io.ReadAll(serve(t, "GET", "/liberdus.js", http.Header{"Accept-Encoding": {encoding}}).Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(data)
+	}
+	plain, packed := size(""), size("gzip")
+	if plain > most || packed > mostPacked || packed >= plain {
+		t.Errorf("the module has %d bytes, compressed %d; want up to %d and %d", plain, packed, most, mostPacked)
+	}
+	t.Logf("%d bytes, compressed %d", plain, packed)
+}
