@@ -108,7 +108,8 @@ var others = map[string]string{
 		`"p1":{"chatId":"c1","receivedTimestamp":1000},"p2":{"chatId":"c2","receivedTimestamp":2000}},` +
 		`"friends":{},"toll":{"dataType":"bi","value":"7"}},"operatorAccountInfo":{"nominee":"n1"},"timestamp":3000,"type":"UserAccount"}`,
 	"u2": `{"alias":null,"data":{"balance":{"dataType":"bi","value":"0"},"chats":{},"friends":{},"toll":{"dataType":"bi","value":"7"}},"timestamp":3000,"type":"UserAccount"}`,
-	"n1": `{"stakeTimestamp":946684799000,"type":"NodeAccount"}`, // a second before a bubble's clock begins
+	"u3": `{"data":{"chats":{"p1":{"chatId":"c1","receivedTimestamp":0}}},"timestamp":3000,"type":"UserAccount"}`, // has only sent
+	"n1": `{"stakeTimestamp":946684798200,"type":"NodeAccount"}`,                                                  // 1.8 s before a bubble's clock begins
 	"n2": `{"stakeTimestamp":946682999999,"type":"NodeAccount"}`,
 	"n3": `{"stakeTimestamp":0,"type":"NodeAccount"}`,
 	"c1": `{"messages":[],"read":[0,5],"replied":[0,6],"toll":{"required":[1,0]},"type":"ChatAccount"}`,
