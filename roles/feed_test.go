@@ -2,9 +2,13 @@ package roles_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/liberdus/liberdus/internal/config"
 	"github.com/liberdus/liberdus/internal/rpc"
@@ -50,4 +54,98 @@ func TestSubscribeOverWebRTC(t *testing.T) {
 	if err := sub.Close(ctx); err != nil {
 		t.Error(err)
 	}
+}
+
+// A session with a thousand subscriptions costs both ends little, however much
+// changes while nobody looks at what was told; one more than the limit is refused.
+func TestAThousandSubscriptions(t *testing.T) {
+	const many, each = 1000, 4 << 10 // bytes, of both ends
+	d := startDevnet(t, 1)
+	c := newClient(t, d, nil)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	conv, done, err := roles.Converse(ctx, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer done()
+	user := newUser(t)
+	tx, err := c.Sign(ctx, roles.Order{Kind: "register", Alias: "alice"}, user)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Inject(ctx, tx, true); err != nil {
+		t.Fatal(err)
+	}
+	before := heap()
+	subs := make([]*rpc.Subscription, many)
+	var g errgroup.Group
+	g.SetLimit(16)
+	for i := range subs {
+		account := fmt.Sprintf("%064x", i)
+		if i%2 == 0 {
+			account = user.Address()
+		}
+		g.Go(func() (err error) {
+			subs[i], err = conv.Subscribe(ctx, account, 0)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		tx, err := c.Sign(ctx, roles.Order{Kind: "create", Amount: fmt.Sprint(i + 1)}, user)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Inject(ctx, tx, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	last := lastOf(ctx, t, conv, user.Address())
+	for i := 0; i < many; i += 2 {
+		for subs[i].Since() < last {
+			if _, err := subs[i].Next(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	grown := int64(heap()) - int64(before)
+	t.Logf("%d subscriptions take %d KiB, %d bytes each, of both ends together", many, grown>>10, grown/many)
+	if grown > many*each {
+		t.Errorf("%d subscriptions take %d KiB, want at most %d", many, grown>>10, many*each>>10)
+	}
+	for i := many; ; i++ {
+		_, err := conv.Subscribe(ctx, user.Address(), rpc.FromNow)
+		if err == nil && i < 1024 {
+			continue
+		}
+		fault, refused := errors.AsType[*rpc.FaultError](err)
+		if !refused || fault.Code != rpc.Busy || i != 1024 {
+			t.Errorf("subscription %d = %v, want the first 1024 and then busy", i+1, err)
+		}
+		break
+	}
+	runtime.KeepAlive(subs)
+}
+
+// heap returns what is in use, once it is tidied up.
+func heap() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// lastOf returns the seq of an account's present state.
+func lastOf(ctx context.Context, t *testing.T, conv *rpc.Client, account string) int64 {
+	t.Helper()
+	sub, err := conv.Subscribe(ctx, account, rpc.FromNow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sub.Close(ctx)
+	return sub.Since()
 }

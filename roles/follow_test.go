@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -177,10 +178,8 @@ func TestFollow(t *testing.T) {
 		if n := f.count(); n != 0 {
 			t.Errorf("%d subscriptions are left", n)
 		}
-		for i := 1; i < len(log.seqs); i++ {
-			if log.seqs[i] < log.seqs[i-1] {
-				t.Errorf("told %v, out of order", log.seqs)
-			}
+		if want := []int64{1, 2, 3, 4, 5, 6}; !slices.Equal(log.seqs, want) {
+			t.Errorf("told %v, want %v", log.seqs, want)
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -27,6 +28,7 @@ type accounts struct {
 	looks  map[string]int
 	failed error
 	takes  time.Duration // one look
+	varies bool          // takes is the longest
 	most   int           // looks at once, so far
 	now    int
 }
@@ -41,6 +43,9 @@ func (a *accounts) look(ctx context.Context, id string) ([]byte, error) {
 	a.now++
 	a.most = max(a.most, a.now)
 	takes, text, err := a.takes, a.texts[id], a.failed
+	if a.varies {
+		takes = rand.N(takes + 1)
+	}
 	a.mu.Unlock()
 	defer func() { a.mu.Lock(); a.now--; a.mu.Unlock() }()
 	if takes > 0 {
@@ -99,8 +104,16 @@ func (w *watcher) last() (rpc.Event, int) {
 	return w.events[len(w.events)-1], len(w.events)
 }
 
+// A tester is a *testing.T, or one of a property.
+type tester interface {
+	Helper()
+	Fatal(...any)
+	Errorf(string, ...any)
+	Cleanup(func())
+}
+
 // run starts a hub that ends with the test, or with stop.
-func run(t testing.TB, cfg feed.Config, look feed.Look) (h *feed.Hub, stop func()) {
+func run(t tester, cfg feed.Config, look feed.Look) (h *feed.Hub, stop func()) {
 	t.Helper()
 	h, err := feed.New(cfg, look, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	if err != nil {

@@ -59,7 +59,7 @@ func TestPollsArePaced(t *testing.T) {
 			watch(t, h, "a"+string(rune('A'+i%26))+string(rune('a'+i/26)), rpc.FromNow)
 		}
 		a.mu.Lock()
-		a.takes = 20 * time.Millisecond
+		a.takes = 70 * time.Millisecond
 		a.looks, a.most = map[string]int{}, 0
 		a.mu.Unlock()
 		settle(time.Minute)

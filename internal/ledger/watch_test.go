@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -56,4 +57,57 @@ func TestWatch(t *testing.T) {
 	if got := second[len(want):]; !slices.Equal(got, []ledger.Change{{b, ms, ms}}) {
 		t.Errorf("told %v, want one change of %s", got, b)
 	}
+}
+
+// What is stored of an account differs with every change of it, has its times,
+// and of a chat does not have its messages.
+func TestStored(t *testing.T) {
+	cfg := config()
+	clock := now
+	cfg.Now = func() time.Time { return clock }
+	l := open(t, cfg)
+	keys := users(t, l, 2)
+	a, b := keys[0].Address(), keys[1].Address()
+	last := map[string]string{}
+	for i := range 3 {
+		clock = clock.Add(time.Second)
+		apply(t, l, keys[0], with(transferTx(keys[0], b, one), signing.Object{"timestamp": float64(clock.UnixMilli())}))
+		for _, id := range []string{a, b, ledger.ChatID(a, b)} {
+			text, err := l.Stored(t.Context(), id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			o := parse(t, text)
+			if string(text) == last[id] || o["timestamp"] != float64(clock.UnixMilli()) {
+				t.Errorf("after transfer %d, %s is stored as %s; want another text, of the time %d", i, id, text, clock.UnixMilli())
+			}
+			if list, chat := o["messages"].([]any); chat && len(list) > 0 {
+				t.Errorf("%d messages are stored in the chat's one place", len(list))
+			}
+			last[id] = string(text)
+		}
+	}
+	if text, err := l.Stored(t.Context(), a); err != nil || string(text) != string(accountText(t, l, a)) {
+		t.Errorf("Stored = %s, %v; want the user's text", text, err)
+	}
+	for _, id := range []string{"", "nobody", string(make([]byte, 1<<20))} {
+		if text, err := l.Stored(t.Context(), id); text != nil || err != nil {
+			t.Errorf("Stored of no account = %s, %v; want nothing", text, err)
+		}
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Stored(t.Context(), a); !errors.Is(err, ledger.ErrClosed) {
+		t.Errorf("Stored of a closed ledger = %v, want %v", err, ledger.ErrClosed)
+	}
+}
+
+func accountText(t *testing.T, l *ledger.Ledger, id string) []byte {
+	t.Helper()
+	text, err := l.Account(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }

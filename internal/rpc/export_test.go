@@ -28,3 +28,11 @@ func Subscriptions(c *Client) int {
 	defer c.mu.Unlock()
 	return len(c.subs)
 }
+
+// What subscriptions are read and written with.
+var (
+	ReadSubscribe   = readSubscribe
+	ReadUnsubscribe = readUnsubscribe
+	AppendEvent     = appendEvent
+	AppendEnd       = appendEnd
+)

@@ -20,12 +20,14 @@ type feed struct {
 	watchers map[string][]rpc.Watcher
 	sinces   []int64
 	stopped  int
-	slow     time.Duration // what Watch takes
+	slow     time.Duration // what Watch takes before it watches
+	lingers  time.Duration // and after it
 }
 
 var _ rpc.Feed = (*feed)(nil)
 
 func (f *feed) Watch(ctx context.Context, account string, since int64, w rpc.Watcher) (int64, func(), *rpc.Response) {
+	defer time.Sleep(f.lingers)
 	if account == "full" {
 		return 0, nil, new(rpc.FaultAfter("no room", time.Second))
 	}
@@ -120,7 +122,7 @@ const subscribeA = `{"id":1,"url":"subscribe","method":"POST","body":{"account":
 // change, and nothing old; then, after unsubscribe, nothing.
 func TestEventsInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := &feed{}
+		f := &feed{lingers: time.Second}
 		s := serve(t, 8, pushing(f), notHandled)
 		s.send(t, `{"id":1,"url":"subscribe","method":"POST","body":{"account":"a","since":3}}`)
 		want := []string{
@@ -137,6 +139,8 @@ func TestEventsInOrder(t *testing.T) {
 			t.Errorf("received %s, want %s", got, want)
 		}
 		f.change("a", 8) // late
+		synctest.Wait()
+		s.quiet(t)
 		s.send(t, `{"id":2,"url":"unsubscribe","method":"POST","body":{"subscription":"1"}}`)
 		if got, want := s.recv(t), `{"id":2,"type":"unsubscribe","method":"POST","status":200,"body":{"subscription":"1"},"sender":"node"}`; got != want {
 			t.Errorf("received %s, want %s", got, want)

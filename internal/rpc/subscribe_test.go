@@ -132,6 +132,7 @@ func TestStrangeEvents(t *testing.T) {
 		if e, err := sub.Next(t.Context()); err != nil || e.Seq != 8 || e.Timestamp != 1<<53 {
 			t.Errorf("Next = %v, %v; want the last event alone", e, err)
 		}
+		node.send(t, `{"type":"event","subscription":"s","body":{"account":"a","seq":7}}`) // an old one
 		node.send(t, `{"type":"event","subscription":"s","end":7}`)
 		if _, err := sub.Next(t.Context()); err == nil {
 			t.Error("Next after the end = nil")
