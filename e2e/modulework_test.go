@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"os"
 	"regexp"
 	"strings"
@@ -26,6 +27,8 @@ func TestModule(t *testing.T) {
 
 	t.Run("in a wallet", func(t *testing.T) { inWallet(t, newModule(t, b, page), archiver, d, w) })
 	t.Run("inject", func(t *testing.T) { injects(t, newModule(t, b, page), archiver, w) })
+	t.Run("inject again", func(t *testing.T) { insists(t, b, page, archiver, w) })
+	t.Run("the network is back", func(t *testing.T) { wakes(t, newModule(t, b, page), archiver) })
 	t.Run("large requests and replies", func(t *testing.T) { carries(t, newModule(t, b, page), archiver, back) })
 	t.Run("subscribe", func(t *testing.T) { follows(t, newModule(t, b, page), archiver, d, w) })
 	t.Run("observe", func(t *testing.T) { observes(t, newModule(t, b, page), archiver, fronts[0]) })
@@ -123,6 +126,65 @@ func injects(t *testing.T, m *module, archiver *role, w wallet) {
 	if got.Stale.Success || !strings.Contains(got.Stale.Reason, "timestamp out of range") {
 		t.Errorf("inject what is old = %+v, want it refused", got.Stale)
 	}
+	m.quiet()
+}
+
+// insists injects while nodes say nothing, or that they are not ready: others get the same bytes.
+func insists(t *testing.T, b context.Context, page string, archiver *role, w wallet) {
+	type outcome struct {
+		Success     bool
+		TxID, Error string
+		Asked       int
+	}
+	for _, tt := range []struct{ name, tamper, want string }{
+		{"an answer that is lost", `asked > 1 && deliver(data)`, ""},
+		{"a node that is not ready", `deliver(asked > 1 ? data : data.replace(/"result":{[^}]*}/, '"result":{"success":false,"status":500,"reason":"Node is still syncing."}'))`, ""},
+		{"in the queue already", `asked > 1 && deliver(data.replace(/"result":{[^}]*}/, '"result":{"success":false,"status":500,"reason":"Transaction is already in queue."}'))`, ""},
+		{"refused at last, but done before", `asked > 1 && deliver(data.replace(/"result":{[^}]*}/, '"result":{"success":false,"status":400,"reason":"Transaction timestamp out of range"}'))`, ""},
+		{"nobody answers", `0`, "sent, not acknowledged: "},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel() // most of it is waiting for who says nothing
+			m := newModule(t, b, page)
+			m.do(nil, `
+				await open(`+quote(archiver.url())+`)
+				await until(async () => (await client.sessions()).length === 2)`)
+			tx, txID, err := w.create(lib(1))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got outcome
+			m.do(&got, `
+				let asked = 0
+				tamper = (data, deliver) => {
+					if (!data.includes('"type":"inject"')) return deliver(data)
+					asked++
+					`+tt.tamper+`
+				}
+				const settled = await client.inject(`+quote(tx)+`, { timeout: 5000 }).catch(err => ({ error: err.message, txId: err.txId }))
+				client.close()
+				return { ...settled, asked }`)
+			if got.TxID != txID || got.Success != (tt.want == "") || !strings.HasPrefix(got.Error, tt.want) || got.Asked < 2 {
+				t.Errorf("got %+v, want %s accepted or the error %q, after two nodes were asked", got, txID, tt.want)
+			}
+			m.quiet()
+		})
+	}
+}
+
+// wakes has the network come back when nothing can be heard of the nodes any more.
+func wakes(t *testing.T, m *module, archiver *role) {
+	m.do(nil, `
+		await open(`+quote(archiver.url())+`)
+		await until(async () => (await client.sessions()).length === 2)
+		const deaf = new Set(channels)
+		const mute = channel => { channel.send = () => {} } // as on a way that is no more
+		deaf.forEach(mute)
+		dispatchEvent(new Event('online'))
+		await until(() => events.filter(event => event.state === 'lost').length === 2, 10000)
+		await until(async () => (await client.sessions()).length === 2)
+		await client.request('timestamp')
+		client.close()`)
 	m.quiet()
 }
 
