@@ -72,11 +72,13 @@ var fieldsOf = map[string][]field{
 	"reclaim_toll":         {addressField("from"), addressField("to"), chatID},
 	"update_toll_required": {addressField("from"), addressField("to"), chatID, ifAny, required},
 	"deposit_stake": {
-		{"nominator", `tx "nominator" field must be a string or valid address.`, nil}, {"nominee", `tx "nominee" field must be a string or valid address.`, nil},
+		{"nominator", `tx "nominator" field must be a string or valid address.`, nil},
+		{"nominee", `tx "nominee" field must be a string or valid address.`, nil},
 		amountField("stake", `tx "stake" field must be a bigint and stake must be greater than 0.`),
 	},
 	"withdraw_stake": {
-		{"nominator", `tx "nominator" field must be a string and valid address.`, nil}, {"nominee", `tx "nominee" field must be a string and valid address.`, nil},
+		{"nominator", `tx "nominator" field must be a string and valid address.`, nil},
+		{"nominee", `tx "nominee" field must be a string and valid address.`, nil},
 		{"force", `tx "force" field must be a boolean.`, map[string]string{"true": badSign}},
 	},
 }

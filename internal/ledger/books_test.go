@@ -38,6 +38,9 @@ func (w *town) deed(t *rapid.T) signing.Object {
 	i, j := anyone.Draw(t, "who"), anyone.Draw(t, "whom")
 	k, to := w.keys[i], w.keys[j].Address()
 	amount := wealth.Draw(t, "amount")
+	if rapid.IntRange(0, 4).Draw(t, "all") == 0 { // what one has, so that nothing is left for the fee
+		amount = w.account(t, k.Address())["data"].(signing.Object)["balance"].(*big.Int)
+	}
 	place := places.Draw(t, "place")
 	var tx signing.Object
 	switch rapid.SampledFrom([]string{
