@@ -41,6 +41,22 @@ func TestBrowserOverTCP(t *testing.T) {
 			if got.OK != tt.want {
 				t.Errorf("answered: %v, want %v; error %q, faults %q", got.OK, tt.want, got.Error, got.Faults)
 			}
+			if !tt.want {
+				return
+			}
+			m := newModule(t, browser, server.URL)
+			var path string
+			m.do(&path, `
+				window.answered = ({ signal }) => { signal.sdp = signal.sdp.replace(/^a=candidate:\S+ \d+ udp .*\r\n/gim, '') }
+				await open(`+quote(archiver.url())+`, { peer: `+quote(node.peerID)+` })
+				await client.request('timestamp')
+				const [session] = await client.sessions()
+				client.close()
+				return session.path`)
+			if path != "tcp" {
+				t.Errorf("liberdus.js says that its session goes over %q, want tcp", path)
+			}
+			m.quiet()
 		})
 	}
 }
