@@ -53,7 +53,7 @@ const (
 
 func measureAttack(a attackArgs) func(context.Context, *env) (figures, error) {
 	return func(ctx context.Context, e *env) (figures, error) {
-		s, err := e.archiver(ctx, "--concurrent-limit", "100000", "--limit-exempt", "")
+		s, err := e.archiver(ctx, "--concurrent-limit", "12000", "--limit-exempt", "")
 		if err != nil {
 			return nil, err
 		}

@@ -28,7 +28,7 @@ const (
 
 	dropPause = 3 * time.Millisecond // after a dropped message; shorter than abuseRate forgives one
 
-	garbageTimes = 10 // messages is what is none: it is no honest peer's
+	garbageTimes = 25 // messages is what is none: it is no honest peer's
 
 	nodeTimes = 10 // as much as others may a node say, which answers all of them
 

@@ -54,7 +54,7 @@ func TestMessagePace(t *testing.T) {
 		{"far too many of another form", 49_500, `{"type":"HEARTBEAT","dst":"b"}`, 5 * time.Second, 0},
 		{"heartbeats of another form", 5000, `{"type":"HEARTBEAT","dst":"b"}`, 0, 0},
 		{"large messages", 60, `{"type":"OFFER","dst":"b","payload":"` + strings.Repeat("x", 64<<10) + `"}`, 2 * time.Second, 60}, // 300 times the weight
-		{"garbage", 30, `garbage`, 1850 * time.Millisecond, 0},                                                                    // ten times the weight, and the delay too
+		{"garbage", 12, `garbage`, 1550 * time.Millisecond, 0},                                                                    // 25 times the weight, and the delay too
 		{"heartbeats with a load", 60, `{"type":"HEARTBEAT","payload":"` + strings.Repeat("x", 64<<10) + `"}`, 2 * time.Second, 0},
 		{"unknown types", 300, `{"type":"FOO"}`, 2 * time.Second, 0},
 		{"leave and expire", 300, `{"type":"EXPIRE","dst":"b","payload":1}`, 2 * time.Second, 300},

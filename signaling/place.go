@@ -17,6 +17,7 @@ type place struct {
 	sockets  int   // that are open or being opened
 	pending  int   // those of them that have never held an id
 	holds    holdings
+	blame    blame
 	idle     *list.Element
 }
 
@@ -68,6 +69,9 @@ func (p *places) enter(addr netip.Addr, now time.Duration) Refusal {
 	pl := p.at(addr)
 	defer p.rest(pl, now)
 	switch {
+	case pl.blame.refuses(now):
+		pl.blame.knock(now)
+		return RefusedGarbage
 	case pl.sockets >= p.sockets:
 		return RefusedSockets
 	case pl.pending >= p.pending:
@@ -147,7 +151,7 @@ func (p *places) rest(pl *place, now time.Duration) {
 	if pl.sockets > 0 {
 		return
 	}
-	if pl.connects.idle(now) && pl.calls.idle(now) {
+	if pl.forgettable(now) {
 		delete(p.known, pl.addr)
 		return
 	}
@@ -157,11 +161,15 @@ func (p *places) rest(pl *place, now time.Duration) {
 	}
 }
 
+func (pl *place) forgettable(now time.Duration) bool {
+	return pl.connects.idle(now) && pl.calls.idle(now) && pl.blame.idle(now)
+}
+
 // purge forgets the places of which nothing need be known any more.
 func (p *places) purge(now time.Duration) {
 	for e := p.idle.Front(); e != nil; {
 		next := e.Next()
-		if pl := e.Value.(*place); pl.connects.idle(now) && pl.calls.idle(now) {
+		if pl := e.Value.(*place); pl.forgettable(now) {
 			p.forget(e)
 		}
 		e = next

@@ -140,6 +140,10 @@ var causes = []cause{
 			n.listen(t, otherKeyID, "good.60.b", here, true)
 		},
 	},
+	{
+		reason: "refusal garbage", change: func(c *signaling.Config) { c.LimitExempt = nil },
+		make: times(11, func(t *testing.T, n *pipeNet) { garbage(t, n, here) }),
+	},
 	{reason: "refusal grace", change: func(c *signaling.Config) { c.IDGrace = 5 * time.Second }, make: func(t *testing.T, n *pipeNet) { attackAbsent(t, n) }},
 	{reason: "refusal handshake", make: func(_ *testing.T, n *pipeNet) {
 		conn, _ := n.connect(here)

@@ -37,10 +37,10 @@ const (
 
 	// What is read and thrown away of a socket that is being closed: so much as
 	// it comes, and then slowly, since who goes on sending does not listen.
-	lingerBytes = 2 * unreadBytes
+	lingerBytes = 32 << 10
 	lingerHuge  = 64 << 20               // of somebody amid a message that is too long
 	lingerRest  = 100 * time.Millisecond // for each lingerStep
-	lingerStep  = 64 << 10
+	lingerStep  = 32 << 10
 )
 
 // newSocket takes over a connection that has just been upgraded. It keeps
@@ -70,7 +70,9 @@ func (c *socket) run() {
 	why := endOf(err)
 	c.srv.registry.end(&c.session, why)
 	c.srv.registry.events.flush()
-	c.sayGoodbye(err)
+	if !why.isGarbage() || !c.srv.registry.blame(c.addr, c.srv.now()) { // who does that often knows why
+		c.sayGoodbye(err)
+	}
 	// From here on no writer is started: the id is given up.
 	c.srv.registry.stats.drop(DropGone, len(c.out.kill()))
 	_ = c.conn.conn.Close()

@@ -51,6 +51,7 @@ const (
 	RefusedCalls    Refusal = "calls"    // too many requests a second from one address; answered with HTTP 429
 	RefusedReserved Refusal = "reserved" // id given to another address a moment ago
 	RefusedEarly    Refusal = "early"    // token that expires too early, while more are used than can be remembered
+	RefusedGarbage  Refusal = "garbage"  // too many sockets of one address were closed for what they sent; answered with HTTP 429, or not at all
 	RefusedGrace    Refusal = "grace"    // id whose holder was lost a moment ago with another token
 
 	RefusedHandshake Refusal = "handshake" // no handshake of a WebSocket, or at another path; answered with HTTP 400 or 405
@@ -60,7 +61,7 @@ const (
 
 var allRefusals = [...]Refusal{
 	RefusedParams, RefusedKey, RefusedToken, RefusedTaken, RefusedFull, RefusedPending, RefusedStopping,
-	RefusedOrigin, RefusedConnects, RefusedSockets, RefusedOpening, RefusedCalls, RefusedReserved, RefusedEarly, RefusedGrace,
+	RefusedOrigin, RefusedConnects, RefusedSockets, RefusedOpening, RefusedCalls, RefusedReserved, RefusedEarly, RefusedGarbage, RefusedGrace,
 	RefusedHandshake, RefusedDiscovery, RefusedNoID,
 }
 

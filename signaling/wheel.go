@@ -14,7 +14,7 @@ type wheel struct {
 
 const (
 	maxSlots = 4096
-	maxGrain = 100 * time.Millisecond
+	maxGrain = 25 * time.Millisecond // pings that are due at once hold up what comes after
 )
 
 // newWheel makes a wheel that reaches reach ahead.
