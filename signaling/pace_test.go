@@ -132,7 +132,7 @@ func TestAbuse(t *testing.T) {
 		dropped     uint64 // at least
 	}{
 		{"offers", `{"type":"OFFER","dst":"b"}`, 2000},
-		{"garbage", `garbage`, 200},
+		{"garbage", `garbage`, 80}, // 25 times the weight
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, nil, func(t *testing.T, n *pipeNet) {

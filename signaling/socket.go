@@ -38,7 +38,7 @@ const (
 	// What is read and thrown away of a socket that is being closed: so much as
 	// it comes, and then slowly, since who goes on sending does not listen.
 	lingerBytes = 32 << 10
-	lingerHuge  = 64 << 20               // of somebody amid a message that is too long
+	lingerHuge  = 64 << 20               // of somebody amid a message that is too long, or that there is no room for
 	lingerRest  = 100 * time.Millisecond // for each lingerStep
 	lingerStep  = 32 << 10
 )
@@ -230,7 +230,7 @@ func (c *socket) sayGoodbye(err error) {
 		return // nobody is there
 	}
 	most := lingerBytes
-	if endOf(err) == EndTooLarge {
+	if why := endOf(err); why == EndTooLarge || why == EndCrowded {
 		most = lingerHuge
 	}
 	c.linger(most, v == nil || v.code != websocket.CloseProtocolError)
