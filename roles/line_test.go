@@ -360,6 +360,19 @@ func TestInjectAfterALoss(t *testing.T) {
 	}
 }
 
+// eachGrows waits until every counter has, or the test is over.
+func eachGrows(ctx context.Context, t *testing.T, counters []atomic.Int64) {
+	var before []int64
+	for i := range counters {
+		before = append(before, counters[i].Load())
+	}
+	for i := range counters {
+		for counters[i].Load() == before[i] && ctx.Err() == nil && !t.Failed() {
+			time.Sleep(time.Millisecond)
+		}
+	}
+}
+
 // Callers of a client see nothing of sessions that are worn or lost.
 func TestSessionsAreReplacedUnderLoad(t *testing.T) {
 	d := startDevnet(t, 2)
@@ -386,7 +399,8 @@ func TestSessionsAreReplacedUnderLoad(t *testing.T) {
 			defer cancel()
 			var wg sync.WaitGroup
 			over := make(chan struct{})
-			for i := range 6 {
+			var replies [6]atomic.Int64 // to each caller
+			for i := range replies {
 				method, url, status := "GET", "timestamp", 200
 				if i == 0 && !tt.lost { // a request that is never sent twice
 					method, url, status = "POST", "nowhere", 404
@@ -403,6 +417,7 @@ func TestSessionsAreReplacedUnderLoad(t *testing.T) {
 							t.Errorf("%s %s = %d, %v, want %d", method, url, reply.Status, err, status)
 							return
 						}
+						replies[i].Add(1)
 					}
 				})
 			}
@@ -410,7 +425,9 @@ func TestSessionsAreReplacedUnderLoad(t *testing.T) {
 				if tt.lost {
 					l.Drop()
 				}
-				time.Sleep(50 * time.Millisecond)
+				// A request is sent again twice: it may not meet a third loss, however
+				// busy the machine is.
+				eachGrows(ctx, t, replies[:])
 			}
 			close(over)
 			wg.Wait()

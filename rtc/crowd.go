@@ -31,6 +31,7 @@ type crowd struct {
 	checked []*handshake // whose path is being used, the oldest first
 	records map[connPeer]record
 	swept   time.Time     // when old ones were last forgotten
+	most    int           // records there have been in the table
 	pace    *rate.Limiter // of the spare ones
 }
 
@@ -146,7 +147,8 @@ func (w *crowd) note(who connPeer, now time.Time, change func(*record)) {
 // sweep forgets what is old, and if that makes no room, a quarter of the rest:
 // to look through all for each newcomer would be dear.
 func (w *crowd) sweep(now time.Time) {
-	w.swept = now
+	w.swept, w.most = now, max(w.most, len(w.records))
+	defer func() { w.records = shrunk(w.records, &w.most) }()
 	for who, r := range w.records {
 		if now.Sub(r.ended) > recordAge && now.Sub(r.offered) > recordAge {
 			delete(w.records, who)

@@ -3,6 +3,7 @@ package rtc
 import (
 	"fmt"
 	"net/netip"
+	"runtime"
 	"testing"
 	"time"
 
@@ -126,4 +127,32 @@ func TestCrowdForgetsTheOld(t *testing.T) {
 	if got, want := len(w.records), int(recordAge/time.Second)*5/4+2; got > want {
 		t.Errorf("%d records, want %d at most", got, want)
 	}
+}
+
+// What thousands of ids cost while they are remembered is given back afterwards:
+// maps by themselves never get smaller.
+func TestFloodsCostNothingAfterwards(t *testing.T) {
+	heap := func() int64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before := heap()
+	w, g := newCrowd(1), newGate(1, 1)
+	now := time.Unix(1e9, 0)
+	for i := range maxBuckets {
+		who := connPeer{"", fmt.Sprint(i)}
+		w.leave(&handshake{who: who}, false, now)
+		g.pass(who, now)
+	}
+	flooded := heap() - before
+	now = now.Add(2 * recordAge)
+	w.leave(&handshake{who: connPeer{"", "late"}}, false, now)
+	g.sweep(now)
+	if after := heap() - before; after > flooded/20 {
+		t.Errorf("%d bytes are held after a flood that took %d", after, flooded)
+	}
+	runtime.KeepAlive(w)
+	runtime.KeepAlive(g)
 }

@@ -152,10 +152,10 @@ func TestIdentityIsChecked(t *testing.T) {
 		tamper func(*signaling.Message)
 		says   string
 	}{
-		{name: "another key signs", signer: func(*signing.NodeKey) *signing.NodeKey { return other }, says: "signing key"},
+		{name: "a listed node that proves another key", signer: func(*signing.NodeKey) *signing.NodeKey { return other }, says: "signing key"},
 		{name: "another peer id", lie: func(c *rtc.Claims) { c.PeerID = other.Public() }, says: "peer id"},
-		{name: "another connection", lie: func(c *rtc.Claims) { c.ConnectionID = "0123" }, says: "connection"},
-		{name: "another network", lie: func(c *rtc.Claims) { c.NetworkID = "other" }, says: "network"},
+		{name: "the identity of another connection", lie: func(c *rtc.Claims) { c.ConnectionID = "0123" }, says: "connection"},
+		{name: "the identity of another network", lie: func(c *rtc.Claims) { c.NetworkID = "other" }, says: "network"},
 		{name: "another fingerprint", lie: func(c *rtc.Claims) { c.Fingerprint = otherFingerprint }, says: "fingerprint"},
 		{name: "another offerer", lie: func(c *rtc.Claims) { c.RemoteFingerprint = otherFingerprint }, says: "remote fingerprint"},
 		{
@@ -163,13 +163,13 @@ func TestIdentityIsChecked(t *testing.T) {
 			lie: func(c *rtc.Claims) { c.RemoteFingerprint = c.Fingerprint },
 		},
 		{
-			name: "the server swaps the certificate", says: "fingerprint",
+			name: "swapped description: another certificate", says: "fingerprint",
 			tamper: func(m *signaling.Message) {
 				edit(m, func(sdp string) string { return replaceFingerprint(sdp, otherFingerprint) })
 			},
 		},
 		{
-			name: "the server adds a certificate", says: "more than one",
+			name: "two fingerprints in the description", says: "more than one",
 			tamper: func(m *signaling.Message) {
 				edit(m, func(sdp string) string { return sdp + "a=fingerprint:" + otherFingerprint + "\r\n" })
 			},

@@ -3,6 +3,7 @@ package rtc
 import (
 	"io"
 	"net"
+	"time"
 
 	"github.com/pion/transport/v2"
 
@@ -111,3 +112,16 @@ func CountedUnsent(p *Peer) int64 { return p.unsent.queued.Load() + p.unsent.hel
 
 // Unread returns what counts as unread of all connections of p.
 func Unread(p *Peer) int64 { return p.unread.Load() }
+
+// Forget has p forget what peers did, as it would after some minutes.
+func Forget(p *Peer) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	const past = 2 * recordAge
+	for who, r := range p.crowd.records {
+		r.offered, r.ended = r.offered.Add(-past), r.ended.Add(-past)
+		p.crowd.records[who] = r
+	}
+	p.crowd.sweep(time.Now())
+	p.offers.sweep(time.Now().Add(past))
+}

@@ -3,6 +3,7 @@ package rtc
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"time"
 
@@ -35,6 +36,7 @@ type gate struct {
 	burst     int
 	buckets   map[connPeer]*rate.Limiter
 	next      int           // buckets at which to look for those that can be forgotten
+	most      int           // buckets there have been in the table
 	overflow  *rate.Limiter // shared by the ids for which there is no room
 }
 
@@ -68,11 +70,26 @@ func (g *gate) pass(who connPeer, now time.Time) bool {
 
 // sweep forgets the ids that have been quiet long enough to make no difference.
 func (g *gate) sweep(now time.Time) {
+	g.most = max(g.most, len(g.buckets))
+	defer func() { g.buckets = shrunk(g.buckets, &g.most) }()
 	for who, b := range g.buckets {
 		if b.TokensAt(now) >= float64(g.burst) {
 			delete(g.buckets, who)
 		}
 	}
+}
+
+// shrunk returns m, or what is left of it in a table of its own where most, what
+// there has been in it, is far more: maps never get smaller, and one flood would
+// be paid for ever after.
+func shrunk[K comparable, V any](m map[K]V, most *int) map[K]V {
+	if *most < 64 || len(m) >= *most/4 {
+		return m
+	}
+	small := make(map[K]V, len(m))
+	maps.Copy(small, m)
+	*most = len(m)
+	return small
 }
 
 // count counts c under the address that ICE has found, which is proven, unlike
