@@ -17,8 +17,9 @@ const module = "github.com/liberdus/liberdus"
 // may import. A new arrow is a design change: it is made here, in the same
 // commit. Tests may import what they like.
 var arrows = map[string]string{
-	".":                   "roles internal/config internal/heap internal/ledger internal/signing internal/telemetry",
-	"roles":               "internal/clientip signaling rtc nodelist internal/api internal/certs internal/config internal/feed internal/ledger internal/rpc internal/shardus internal/signing internal/web",
+	".":                   "roles roles/client internal/config internal/heap internal/ledger internal/signing internal/telemetry",
+	"roles":               "roles/client internal/identity internal/clientip signaling rtc nodelist internal/api internal/certs internal/config internal/feed internal/ledger internal/rpc internal/shardus internal/signing internal/web",
+	"roles/client":        "signaling rtc nodelist internal/identity internal/rpc internal/signing",
 	"rtc":                 "signaling internal/binarypack",
 	"signaling":           "internal/clientip",
 	"nodelist":            "internal/clientip internal/signing",
@@ -27,6 +28,7 @@ var arrows = map[string]string{
 	"internal/ledger":     "internal/signing",
 	"internal/rpc":        "",
 	"internal/shardus":    "internal/rpc",
+	"internal/identity":   "rtc internal/signing",
 	"internal/signing":    "",
 	"internal/certs":      "",
 	"internal/clientip":   "",

@@ -15,6 +15,7 @@ import (
 	"github.com/liberdus/liberdus/internal/signing"
 	"github.com/liberdus/liberdus/internal/telemetry"
 	"github.com/liberdus/liberdus/roles"
+	"github.com/liberdus/liberdus/roles/client"
 )
 
 func clientCommand() *cli.Command {
@@ -44,15 +45,18 @@ func dialFlags(flags ...cli.Flag) []cli.Flag {
 }
 
 // withClient runs f with a client and prints the document it returns.
-func withClient(c *cli.Context, args int, usage string, f func(ctx context.Context, cl *roles.Client, cfg config.Client) (any, error)) error {
-	cl, cfg, err := openClient(c, args, usage)
+func withClient(c *cli.Context, args int, usage string, f func(ctx context.Context, cl *client.Client, cfg config.Client) (any, error)) error {
+	progress := telemetry.NewProgress(os.Stderr)
+	cl, cfg, err := openClient(c, args, usage, progress)
 	if cl == nil {
 		return err
 	}
-	progress := telemetry.NewProgress(os.Stderr)
-	cl.Progress = progress.Set
+	defer cl.Close()
 	doc, err := f(c.Context, cl, cfg)
 	progress.Done()
+	if err != nil && !errors.Is(err, client.ErrNoAccount) && !errors.Is(err, client.ErrRefused) {
+		doc = nil // there is no answer
+	}
 	return print(os.Stdout, doc, err)
 }
 
@@ -65,15 +69,11 @@ func print(w io.Writer, doc any, err error) error {
 		doc = struct {
 			Error string `json:"error"`
 			Hop   string `json:"hop"`
-		}{oneLine(err), roles.Hop(err)}
+		}{oneLine(err), client.Hop(err)}
 	}
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	return errors.Join(err, enc.Encode(doc))
-}
-
-func limited(ctx context.Context, cfg config.Client) (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(ctx, cfg.Timeout, fmt.Errorf("not done within %v", cfg.Timeout))
 }
 
 func accountCommand() *cli.Command {
@@ -84,9 +84,7 @@ func accountCommand() *cli.Command {
 		Description: "Prints {\"id\",\"account\",\"peer\"}; exit code 4 if there is no such account.\n\nliberdus client account --archiver http://127.0.0.1:6080 ID",
 		Flags:       dialFlags(),
 		Action: func(c *cli.Context) error {
-			return withClient(c, 1, "ID", func(ctx context.Context, cl *roles.Client, cfg config.Client) (any, error) {
-				ctx, cancel := limited(ctx, cfg)
-				defer cancel()
+			return withClient(c, 1, "ID", func(ctx context.Context, cl *client.Client, cfg config.Client) (any, error) {
 				return cl.Account(ctx, c.Args().First())
 			})
 		},
@@ -100,9 +98,7 @@ func nodesCommand() *cli.Command {
 		Description: "Prints {\"nodes\":[{\"id\",\"ip\",\"port\",\"publicKey\",\"peerId\"}…],\"archiver\"}.\n\nliberdus client nodes --archiver http://127.0.0.1:6080",
 		Flags:       with("warn", askFlags()...),
 		Action: func(c *cli.Context) error {
-			return withClient(c, 0, "", func(ctx context.Context, cl *roles.Client, cfg config.Client) (any, error) {
-				ctx, cancel := limited(ctx, cfg)
-				defer cancel()
+			return withClient(c, 0, "", func(ctx context.Context, cl *client.Client, cfg config.Client) (any, error) {
 				return cl.Nodes(ctx)
 			})
 		},
@@ -122,12 +118,19 @@ func injectCommand() *cli.Command {
 			&cli.BoolFlag{Name: "wait", DefaultText: "no", Usage: "wait for the receipt and print it too"},
 		),
 		Action: func(c *cli.Context) error {
-			return withClient(c, 1, "TX.json | -", func(ctx context.Context, cl *roles.Client, cfg config.Client) (any, error) {
+			return withClient(c, 1, "TX.json | -", func(ctx context.Context, cl *client.Client, cfg config.Client) (any, error) {
 				tx, err := readTx(c.Args().First(), cfg.Key)
 				if err != nil {
 					return nil, &roles.UsageError{Err: err}
 				}
-				return cl.Inject(ctx, tx, c.Bool("wait"))
+				text, err := signing.Canonical(tx)
+				if err != nil {
+					return nil, &roles.UsageError{Err: fmt.Errorf("transaction: %w", err)}
+				}
+				if c.Bool("wait") {
+					return cl.InjectWait(ctx, text)
+				}
+				return cl.Inject(ctx, text)
 			})
 		},
 	}
@@ -202,19 +205,14 @@ func txKind(name, usage, example string, own ...cli.Flag) *cli.Command {
 			"liberdus client tx " + name + " " + example + " --archiver http://127.0.0.1:6080 | liberdus client inject --archiver http://127.0.0.1:6080 --wait -",
 		Flags: with("warn", askFlags(append(own, text("key", "key `FILE` of the sender", ""))...)...),
 		Action: func(c *cli.Context) error {
-			return withClient(c, 0, "", func(ctx context.Context, cl *roles.Client, cfg config.Client) (any, error) {
-				tx, err := buildTx(ctx, c, cl, cfg)
-				if err != nil {
-					return nil, err
-				}
-				text, err := signing.Canonical(tx)
-				return json.RawMessage(text), err
+			return withClient(c, 0, "", func(ctx context.Context, cl *client.Client, cfg config.Client) (any, error) {
+				return buildTx(ctx, c, cl, cfg)
 			})
 		},
 	}
 }
 
-func buildTx(ctx context.Context, c *cli.Context, cl *roles.Client, cfg config.Client) (signing.Object, error) {
+func buildTx(ctx context.Context, c *cli.Context, cl *client.Client, cfg config.Client) (any, error) {
 	if cfg.Key == "" {
 		return nil, usagef("no --key FILE to sign with (make one with liberdus client keygen)")
 	}
@@ -222,12 +220,7 @@ func buildTx(ctx context.Context, c *cli.Context, cl *roles.Client, cfg config.C
 	if err != nil {
 		return nil, &roles.UsageError{Err: err}
 	}
-	order := roles.Order{Kind: c.Command.Name, Alias: c.String("alias"), To: c.String("to"), Amount: c.String("amount"), Fee: c.String("fee"), Memo: c.String("memo")}
-	if err := order.Validate(); err != nil {
-		return nil, &roles.UsageError{Err: err}
-	}
-	ctx, cancel := limited(ctx, cfg)
-	defer cancel()
+	order := client.Order{Kind: c.Command.Name, Alias: c.String("alias"), To: c.String("to"), Amount: c.String("amount"), Fee: c.String("fee"), Memo: c.String("memo")}
 	return cl.Sign(ctx, order, key)
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/liberdus/liberdus/internal/config"
 	"github.com/liberdus/liberdus/internal/telemetry"
 	"github.com/liberdus/liberdus/roles"
+	"github.com/liberdus/liberdus/roles/client"
 )
 
 func watchCommand() *cli.Command {
@@ -22,19 +24,18 @@ func watchCommand() *cli.Command {
 			"liberdus client watch --archiver http://127.0.0.1:6080 ID",
 		Flags: dialFlags(&cli.Int64Flag{Name: "since", DefaultText: "0, the beginning", Usage: "`SEQ` that was seen last, or a time in ms: print what is newer"}),
 		Action: func(c *cli.Context) error {
-			cl, _, err := openClient(c, 1, "ID")
-			if cl == nil {
-				return err
-			}
 			if c.Int64("since") < 0 {
 				return usagef("--since %d: it is 0 or more", c.Int64("since"))
 			}
 			progress := telemetry.NewProgress(os.Stderr)
-			cl.Progress = progress.Set
-			out := json.NewEncoder(os.Stdout)
-			err = cl.Watch(c.Context, c.Args().First(), c.Int64("since"), progress.Done, func(w roles.Watched) error { return out.Encode(w) })
+			cl, _, err := openClient(c, 1, "ID", progress)
+			if cl == nil {
+				return err
+			}
+			defer cl.Close()
+			err = watch(c.Context, cl, c.Args().First(), c.Int64("since"), progress)
 			progress.Done()
-			if err != nil {
+			if err != nil && c.Context.Err() == nil {
 				return print(os.Stdout, nil, err)
 			}
 			return nil
@@ -42,9 +43,29 @@ func watchCommand() *cli.Command {
 	}
 }
 
+// watch prints events until ctx ends.
+func watch(ctx context.Context, cl *client.Client, id string, since int64, progress *telemetry.Progress) error {
+	sub, err := cl.Subscribe(ctx, id, since)
+	if err != nil {
+		return err
+	}
+	defer sub.Close()
+	progress.Done()
+	out := json.NewEncoder(os.Stdout)
+	for {
+		e, err := sub.Next(ctx)
+		if err != nil {
+			return err
+		}
+		if err := out.Encode(e); err != nil {
+			return err
+		}
+	}
+}
+
 // openClient makes the client of a command with so many arguments. If there is
 // none, the error is the command's.
-func openClient(c *cli.Context, args int, usage string) (*roles.Client, config.Client, error) {
+func openClient(c *cli.Context, args int, usage string, progress *telemetry.Progress) (*client.Client, config.Client, error) {
 	file, log, err := load(c)
 	if err != nil {
 		return nil, config.Client{}, err
@@ -57,7 +78,10 @@ func openClient(c *cli.Context, args int, usage string) (*roles.Client, config.C
 	if err := cfg.Validate(); err != nil {
 		return nil, cfg, &roles.UsageError{Err: err}
 	}
-	cl, err := roles.NewClient(cfg, log)
+	own := client.DefaultConfig()
+	own.Archivers, own.Peer, own.Data, own.Timeout = cfg.Archiver, cfg.Peer, cfg.Data, cfg.Timeout
+	own.RequireIdentity, own.Dialect, own.Log, own.Progress = cfg.RequireIdentity, cfg.Dialect, log, progress.Set
+	cl, err := client.New(own)
 	if err != nil {
 		return nil, cfg, print(os.Stdout, nil, err)
 	}

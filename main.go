@@ -17,6 +17,7 @@ import (
 
 	"github.com/liberdus/liberdus/internal/telemetry"
 	"github.com/liberdus/liberdus/roles"
+	"github.com/liberdus/liberdus/roles/client"
 )
 
 // Exit codes.
@@ -62,9 +63,9 @@ func run(ctx context.Context, args []string) int {
 		return exitUsage
 	}
 	switch {
-	case errors.Is(err, roles.ErrRefused):
+	case errors.Is(err, client.ErrRefused):
 		return exitRefused
-	case errors.Is(err, roles.ErrNoAccount):
+	case errors.Is(err, client.ErrNoAccount):
 		return exitNoAccount
 	}
 	fmt.Fprintln(errs, "liberdus:", oneLine(err))

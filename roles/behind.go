@@ -18,7 +18,7 @@ func (n *Consensor) openBehind(shared *ledger.Ledger) (err error) {
 		cfg := shardus.DefaultConfig(n.cfg.Node)
 		cfg.NetworkID = n.cfg.NetworkID
 		if n.node, err = shardus.New(cfg, n.log); err != nil {
-			return &UsageError{fmt.Errorf("--node: %w", err)}
+			return &UsageError{Err: fmt.Errorf("--node: %w", err)}
 		}
 		n.api = api.NewFront(n.node, n.log)
 		return n.openFeed()

@@ -14,6 +14,7 @@ import (
 	"github.com/liberdus/liberdus/internal/api"
 	"github.com/liberdus/liberdus/internal/config"
 	"github.com/liberdus/liberdus/internal/feed"
+	"github.com/liberdus/liberdus/internal/identity"
 	"github.com/liberdus/liberdus/internal/ledger"
 	"github.com/liberdus/liberdus/internal/rpc"
 	"github.com/liberdus/liberdus/internal/shardus"
@@ -107,11 +108,11 @@ func (n *Consensor) locate() error {
 	}
 	host, port, err := net.SplitHostPort(n.cfg.External)
 	if err != nil {
-		return &UsageError{fmt.Errorf("--external: %w", err)}
+		return &UsageError{Err: fmt.Errorf("--external: %w", err)}
 	}
 	p, err := strconv.Atoi(port)
 	if err != nil {
-		return &UsageError{fmt.Errorf("--external: %w", err)}
+		return &UsageError{Err: fmt.Errorf("--external: %w", err)}
 	}
 	n.host = host
 	if p != 0 {
@@ -122,7 +123,7 @@ func (n *Consensor) locate() error {
 
 func (n *Consensor) newPeer() (*rtc.Peer, error) {
 	cfg := rtc.DefaultConfig()
-	cfg.Signer = identitySigner{key: n.key, networkID: n.networkID}
+	cfg.Signer = identity.Signer{Key: n.key, NetworkID: n.networkID}
 	cfg.Ports = n.ports
 	cfg.Serve = n.serveSession
 	if err := limitSessions(&cfg, n.cfg); err != nil {
@@ -141,7 +142,7 @@ func (n *Consensor) newLinks() error {
 	for _, text := range n.cfg.Archiver {
 		a, err := nodelist.ParseArchiver(text)
 		if err != nil {
-			return &UsageError{fmt.Errorf("--archiver: %w", err)}
+			return &UsageError{Err: fmt.Errorf("--archiver: %w", err)}
 		}
 		c := nodelist.NewClient(a, nodelist.ClientConfig{KnownKeys: known, Log: n.log})
 		if w := c.Warning(); w != "" {

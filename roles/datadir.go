@@ -52,11 +52,11 @@ func (d *dataDir) nodeKey(path, role string) (*signing.NodeKey, error) {
 	}
 	k, err := signing.LoadKey(path)
 	if err != nil {
-		return nil, &UsageError{err}
+		return nil, &UsageError{Err: err}
 	}
 	node, ok := k.(*signing.NodeKey)
 	if !ok {
-		return nil, &UsageError{fmt.Errorf("key file %s: a node needs an ed25519 key, this one is %s", path, k.Scheme())}
+		return nil, &UsageError{Err: fmt.Errorf("key file %s: a node needs an ed25519 key, this one is %s", path, k.Scheme())}
 	}
 	return node, nil
 }

@@ -22,7 +22,7 @@ func (n *Consensor) openFeed() (err error) {
 	cfg := feed.DefaultConfig(n.node != nil)
 	cfg.Accounts, cfg.Watchers = n.cfg.MaxWatchedAccounts, n.cfg.MaxSubscriptions
 	if n.feed, err = feed.New(cfg, look, n.log); err != nil {
-		return &UsageError{err}
+		return &UsageError{Err: err}
 	}
 	n.api.Polls(n.feed, n.cfg.MaxPolls)
 	if n.node == nil {
@@ -41,7 +41,7 @@ func (n *Consensor) lookBehind(ctx context.Context, id string) ([]byte, error) {
 	if err := json.Unmarshal(resp.Body, &body); err != nil || body.Account == nil {
 		return nil, fmt.Errorf("the node's answer is no account: %.80q", resp.Body)
 	}
-	if isNull(body.Account) {
+	if string(body.Account) == "null" {
 		return nil, nil
 	}
 	return body.Account, nil
@@ -50,11 +50,13 @@ func (n *Consensor) lookBehind(ctx context.Context, id string) ([]byte, error) {
 // subscriptionsEnd is what the subscriptions of a session are told when nothing
 // more of it is read because of err.
 func subscriptionsEnd(s *rtc.Session, err error) string {
-	switch {
-	case s.Err() != nil, !errors.Is(err, rtc.ErrStopped):
+	if s.Err() != nil || !errors.Is(err, rtc.ErrStopped) {
 		return "" // nobody is there
-	case isClosed(s.Worn()):
-		return rpc.EndReplaced
 	}
-	return rpc.EndShutdown
+	select {
+	case <-s.Worn():
+		return rpc.EndReplaced
+	default:
+		return rpc.EndShutdown
+	}
 }

@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/liberdus/liberdus/internal/config"
 	"github.com/liberdus/liberdus/internal/rpc"
 	"github.com/liberdus/liberdus/internal/signing"
 	"github.com/liberdus/liberdus/roles"
@@ -51,7 +50,7 @@ func TestHello(t *testing.T) {
 	node := d.Consensors[0]
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	ask, session, err := roles.Connect(ctx, newClient(t, d, func(c *config.Client) { c.Peer = node.PeerID() }))
+	asked, session, err := converse(ctx, d, node.PeerID())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +69,7 @@ func TestHello(t *testing.T) {
 		{"another path", "hello/you", "GET", `{"nonce":"abcdefghijABCDE_"}`, 404},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			reply, err := ask(ctx, rpc.Request{URL: tt.url, Method: tt.method, Body: json.RawMessage(tt.body)})
+			reply, err := asked.Do(ctx, rpc.Request{URL: tt.url, Method: tt.method, Body: json.RawMessage(tt.body)})
 			if err != nil || reply.Status != tt.status {
 				t.Fatalf("= %d, %v, want %d: %s", reply.Status, err, tt.status, reply.Body)
 			}

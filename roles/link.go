@@ -94,22 +94,23 @@ func (l *link) wait() time.Duration {
 
 // connect is one connection to the archiver, from its /rtc to its end.
 func (l *link) connect(ctx context.Context) error {
-	at, foreign, err := locate(ctx, l.archiver)
+	at, err := l.archiver.Signalling(ctx)
 	if err != nil {
 		return err
 	}
-	if network := at.info.NetworkID; network != "" && network != l.join.NetworkID {
+	foreign := at.Foreign
+	if network := at.Info.NetworkID; network != "" && network != l.join.NetworkID {
 		err := fmt.Errorf("archiver %s is of network %s, this node's ledger of %s: use an archiver of this network, "+
 			"or begin a new ledger with another --data and --network-id %s", l.server(), network, l.join.NetworkID, network)
 		l.hopeless(err)
 		return err
 	}
-	if !foreign && !l.taken.claim(at.info.Key, l) {
+	if !foreign && !l.taken.claim(at.Info.Key, l) {
 		return errors.New("another URL leads to the same archiver: give one of them")
 	}
-	defer l.taken.release(at.info.Key, l)
+	defer l.taken.release(at.Info.Key, l)
 	token := l.token(at)
-	sig, err := signaling.Dial(ctx, signaling.ClientConfig{URL: at.server.URL(), Key: at.server.Key, ID: l.key.Public(), Token: token}, l.log)
+	sig, err := signaling.Dial(ctx, signaling.ClientConfig{URL: at.Server.URL(), Key: at.Server.Key, ID: l.key.Public(), Token: token}, l.log)
 	l.lead = nextLead(l.lead, err)
 	if err != nil {
 		return fmt.Errorf("signalling: %w", err)
@@ -213,15 +214,15 @@ const tokenLife = time.Minute
 // token makes a token for one connection. Each expires later than the one
 // before, because the server lets the later one take the id over from a
 // connection that has died without a word.
-func (l *link) token(at located) string {
-	now := time.Now().Add(at.info.Skew)
+func (l *link) token(at nodelist.Signalling) string {
+	now := time.Now().Add(at.Info.Skew)
 	expiry := now.Add(tokenLife + l.lead)
 	earliest := l.lastExpiry.Add(time.Second)
 	if expiry.Before(earliest) && earliest.Before(now.Add(2*tokenLife-10*time.Second)) { // else the archiver's clock was set back
 		expiry = earliest
 	}
 	l.lastExpiry = expiry
-	return nodelist.NewToken(l.key, at.info.Key, expiry)
+	return nodelist.NewToken(l.key, at.Info.Key, expiry)
 }
 
 // nextLead returns how much later the next token should expire: a token that
@@ -261,22 +262,4 @@ func (c *claims) release(key string, l *link) {
 	if c.links[key] == l {
 		delete(c.links, key)
 	}
-}
-
-// located is what an archiver says of its signalling server.
-type located struct {
-	server nodelist.RTC
-	info   nodelist.Info
-}
-
-// locate asks an archiver for its signalling server. A URL that is no archiver
-// and is not pinned as one is taken for a bare PeerJS server with the path and
-// the key that archivers use.
-func locate(ctx context.Context, c *nodelist.Client) (at located, foreign bool, err error) {
-	at.server, at.info, err = c.RTC(ctx)
-	if err == nil || !errors.Is(err, nodelist.ErrNotArchiver) {
-		return at, false, err
-	}
-	at.server, err = bareServer(c.Archiver().URL)
-	return at, true, err
 }

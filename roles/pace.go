@@ -10,7 +10,7 @@ import (
 func limitSessions(to *rtc.Config, c config.Consensor) error {
 	exempt, err := c.Exempt()
 	if err != nil {
-		return &UsageError{err}
+		return &UsageError{Err: err}
 	}
 	to.LimitExempt = exempt
 	to.MaxSessions, to.MaxSessionsPerPeer = c.MaxSessions, c.MaxSessionsPerPeer
@@ -26,7 +26,7 @@ func newLimits(c config.Consensor) (*rpc.Limits, error) {
 	cfg.MaxBytes = int64(c.RequestMemory) << 20
 	l, err := rpc.NewLimits(cfg)
 	if err != nil {
-		return nil, &UsageError{err}
+		return nil, &UsageError{Err: err}
 	}
 	return l, nil
 }

@@ -55,7 +55,7 @@ func TestRequestsOfASessionArePaced(t *testing.T) {
 			n := startConsensor(t, d, func(c *config.Consensor) { c.LimitExempt, c.RequestsPerSecond = tt.exempt, 5 })
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
-			ask, _, err := roles.Connect(ctx, newClient(t, d, func(c *config.Client) { c.Peer = n.PeerID() }))
+			asked, _, err := converse(ctx, d, n.PeerID())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -64,7 +64,7 @@ func TestRequestsOfASessionArePaced(t *testing.T) {
 			var wg sync.WaitGroup
 			for range 30 {
 				wg.Go(func() {
-					reply, err := ask(ctx, rpc.Request{URL: "timestamp", Method: "GET"})
+					reply, err := asked.Do(ctx, rpc.Request{URL: "timestamp", Method: "GET"})
 					mu.Lock()
 					defer mu.Unlock()
 					var fault struct {
@@ -90,17 +90,16 @@ func TestRequestsOfASessionArePaced(t *testing.T) {
 func TestSessionsOfAnAddressAreLimited(t *testing.T) {
 	d := startDevnet(t, 1)
 	n := startConsensor(t, d, func(c *config.Consensor) { c.LimitExempt, c.MaxSessionsPerAddress = []string{}, 1 })
-	named := func(c *config.Client) { c.Peer, c.Timeout = n.PeerID(), 3*time.Second }
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	if _, _, err := roles.Connect(ctx, newClient(t, d, named)); err != nil {
+	if _, _, err := converse(ctx, d, n.PeerID()); err != nil {
 		t.Fatal(err)
 	}
 	short, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
-	ask, _, err := roles.Connect(short, newClient(t, d, named))
+	asked, _, err := converse(short, d, n.PeerID())
 	if err == nil { // the node may close it only when it is open here
-		_, err = ask(short, rpc.Request{URL: "timestamp", Method: "GET"})
+		_, err = asked.Do(short, rpc.Request{URL: "timestamp", Method: "GET"})
 	}
 	if err == nil {
 		t.Error("a second session of one address is served, want 1")

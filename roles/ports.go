@@ -32,7 +32,7 @@ func (n *Consensor) openPorts() (*rtc.Ports, error) {
 		}
 	}
 	if errors.Is(err, rtc.ErrNoAddress) {
-		return nil, &UsageError{err}
+		return nil, &UsageError{Err: err}
 	}
 	if err != nil && n.cfg.UDPListen == "" && n.cfg.Listen != cfg.UDP {
 		return nil, errors.Join(err, errors.New("--udp-listen gives the UDP port another address than --listen"))

@@ -14,9 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/liberdus/liberdus/internal/identity"
 	"github.com/liberdus/liberdus/internal/signing"
 	"github.com/liberdus/liberdus/nodelist"
-	"github.com/liberdus/liberdus/roles"
 )
 
 const (
@@ -81,7 +81,7 @@ func verifiers(t *testing.T, key *signing.NodeKey) map[string]func(*testing.T, m
 		},
 		"hello": func(_ *testing.T, m maker) error { _, err := verifyHello(m(aNonce), aNonce); return err },
 		"identity": func(_ *testing.T, m maker) error {
-			_, _, err := roles.NewVerifier().VerifyIdentity(signing.MustCanonical(m(aNonce)))
+			_, _, err := identity.Verifier{}.VerifyIdentity(signing.MustCanonical(m(aNonce)))
 			return err
 		},
 	}

@@ -37,7 +37,7 @@ func (a *Archiver) secure() error {
 	case a.cfg.TLSCert != "":
 		files, err := certs.OpenFiles(a.cfg.TLSCert, a.cfg.TLSKey, a.log)
 		if err != nil {
-			return &UsageError{err}
+			return &UsageError{Err: err}
 		}
 		a.certs = files
 	case len(a.cfg.ACME) > 0:
@@ -65,7 +65,7 @@ func (a *Archiver) askACME() error {
 	}
 	acme, err := certs.NewACME(cfg, a.log)
 	if err != nil {
-		return &UsageError{err}
+		return &UsageError{Err: err}
 	}
 	a.certs = acme
 	return nil

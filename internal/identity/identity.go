@@ -1,4 +1,7 @@
-package roles
+// Package identity makes and opens the identity in an ANSWER: what a node signs
+// to prove that it is the other end of a connection. Comparing what is claimed
+// with the connection is the rtc package's.
+package identity
 
 import (
 	"encoding/json"
@@ -14,19 +17,20 @@ import (
 // anything else the same key signs.
 const purposeIdentity = "liberdus-identity"
 
-// identitySigner makes the identities of a consensor.
-type identitySigner struct {
-	key       *signing.NodeKey
-	networkID func() string
+// A Signer makes the identities of a node.
+type Signer struct {
+	Key       *signing.NodeKey
+	NetworkID func() string
 }
 
-var _ rtc.Signer = identitySigner{}
+var _ rtc.Signer = Signer{}
 
-func (s identitySigner) SignIdentity(c rtc.Claims) (json.RawMessage, error) {
-	o, err := s.key.Sign(signing.Object{
-		"peerId":            s.key.Public(),
+// SignIdentity implements [rtc.Signer].
+func (s Signer) SignIdentity(c rtc.Claims) (json.RawMessage, error) {
+	o, err := s.Key.Sign(signing.Object{
+		"peerId":            s.Key.Public(),
 		"connectionId":      c.ConnectionID,
-		"networkId":         s.networkID(),
+		"networkId":         s.NetworkID(),
 		"fingerprint":       c.Fingerprint,
 		"remoteFingerprint": c.RemoteFingerprint,
 		"timestamp":         time.Now().UnixMilli(),
@@ -38,13 +42,14 @@ func (s identitySigner) SignIdentity(c rtc.Claims) (json.RawMessage, error) {
 	return signing.Canonical(o)
 }
 
-// identityVerifier opens identities: exactly their members, of their types,
+// A Verifier opens identities: exactly their members, of their types,
 // for their purpose, with a signature that holds.
-type identityVerifier struct{}
+type Verifier struct{}
 
-var _ rtc.Verifier = identityVerifier{}
+var _ rtc.Verifier = Verifier{}
 
-func (identityVerifier) VerifyIdentity(identity json.RawMessage) (c rtc.Claims, owner string, err error) {
+// VerifyIdentity implements [rtc.Verifier].
+func (Verifier) VerifyIdentity(identity json.RawMessage) (c rtc.Claims, owner string, err error) {
 	o, err := signing.ParseObject(identity)
 	if err != nil {
 		return c, "", fmt.Errorf("identity: %w", err)

@@ -1,7 +1,8 @@
-package roles
+package client
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/big"
@@ -98,10 +99,30 @@ func (o Order) fee() (*big.Int, error) {
 	return ParseLIB(o.Fee)
 }
 
-// Sign builds the transaction of a valid order and signs it. The network's id
-// and its time come from the first archiver that answers: nodes refuse a
-// transaction whose timestamp is 5 s off.
-func (c *Client) Sign(ctx context.Context, o Order, key signing.Key) (signing.Object, error) {
+// A Key signs transactions. Use [LoadKey] or [NewKey].
+type Key interface {
+	Address() string   // of the user, 64 hex digits
+	PublicKey() string // hex
+	// Sign returns tx with a member sign.
+	Sign(tx map[string]any) (map[string]any, error)
+}
+
+// LoadKey reads a key file, {"type","publicKey","secretKey"}, that nobody but
+// its owner can read, or a node's secrets.json.
+func LoadKey(path string) (Key, error) { return signing.LoadKey(path) }
+
+// NewKey makes a user's key, of secp256k1.
+func NewKey() (Key, error) { return signing.NewUserKey() }
+
+// Sign builds the transaction of an order and signs it. It returns the text to
+// inject, which is good for about 5 seconds. The network's id and its time come
+// from the first archiver that answers.
+func (c *Client) Sign(ctx context.Context, o Order, key Key) (json.RawMessage, error) {
+	if err := o.Validate(); err != nil {
+		return nil, &UsageError{err}
+	}
+	ctx, cancel := c.limit(ctx)
+	defer cancel()
 	info, err := c.networkInfo(ctx)
 	if err != nil {
 		return nil, err
@@ -109,19 +130,26 @@ func (c *Client) Sign(ctx context.Context, o Order, key signing.Key) (signing.Ob
 	if err := c.checkClock(info.Skew); err != nil {
 		return nil, err
 	}
-	tx := signing.Object{
-		"type":      o.Kind,
-		"from":      key.Address(),
-		"networkId": info.NetworkID,
-		"timestamp": time.Now().Add(info.Skew).UnixMilli(),
+	tx, err := o.build(key, info.NetworkID, time.Now().Add(info.Skew))
+	if err != nil {
+		return nil, err
 	}
+	if tx, err = key.Sign(tx); err != nil {
+		return nil, err
+	}
+	return signing.Canonical(tx)
+}
+
+// build makes the transaction of a valid order.
+func (o Order) build(key Key, networkID string, at time.Time) (tx signing.Object, err error) {
+	tx = signing.Object{"type": o.Kind, "from": key.Address(), "networkId": networkID, "timestamp": at.UnixMilli()}
 	switch o.Kind {
 	case "register":
 		tx["alias"] = o.Alias
 		tx["aliasHash"] = signing.Hash([]byte(o.Alias))
 		tx["publicKey"] = key.PublicKey()
 		tx["private"] = false
-		return key.Sign(tx)
+		return tx, nil
 	case "transfer":
 		if tx["fee"], err = o.fee(); err != nil {
 			return nil, err
@@ -132,10 +160,8 @@ func (c *Client) Sign(ctx context.Context, o Order, key signing.Key) (signing.Ob
 			tx["memo"] = o.Memo
 		}
 	}
-	if tx["amount"], err = ParseLIB(o.Amount); err != nil {
-		return nil, err
-	}
-	return key.Sign(tx)
+	tx["amount"], err = ParseLIB(o.Amount)
+	return tx, err
 }
 
 // maxClock is how far the network's clock may be from this machine's for a

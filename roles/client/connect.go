@@ -1,16 +1,15 @@
-package roles
+package client
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"os"
-	"path/filepath"
+	"net"
+	"strings"
 	"sync"
 	"time"
 
-	"github.com/liberdus/liberdus/internal/config"
+	"github.com/liberdus/liberdus/internal/identity"
 	"github.com/liberdus/liberdus/internal/rpc"
 	"github.com/liberdus/liberdus/nodelist"
 	"github.com/liberdus/liberdus/rtc"
@@ -19,62 +18,6 @@ import (
 
 // maxTries is how many listed nodes a client dials before it gives up.
 const maxTries = 3
-
-// A Client talks to a consensor over WebRTC. Use [NewClient].
-type Client struct {
-	// Fixed after NewClient.
-	cfg       config.Client
-	log       *slog.Logger
-	archivers []*nodelist.Client
-	tune      func(*rtc.Config) // for tests; nil changes nothing
-	// Progress, if set, is told in a few words what the client waits for.
-	Progress func(what string)
-}
-
-// NewClient checks the settings. It asks nothing yet.
-func NewClient(cfg config.Client, log *slog.Logger) (*Client, error) {
-	if len(cfg.Archiver) == 0 {
-		return nil, &UsageError{errors.New("no archiver: give one with --archiver URL, such as http://127.0.0.1:6080")}
-	}
-	c := &Client{cfg: cfg, log: log, Progress: func(string) {}}
-	known, err := openKnownKeys(cfg.Data, log)
-	if err != nil {
-		return nil, err
-	}
-	for _, text := range cfg.Archiver {
-		a, err := nodelist.ParseArchiver(text)
-		if err != nil {
-			return nil, &UsageError{fmt.Errorf("--archiver: %w", err)}
-		}
-		n := nodelist.NewClient(a, nodelist.ClientConfig{KnownKeys: known, Log: log})
-		if w := n.Warning(); w != "" {
-			log.Warn(w)
-		}
-		c.archivers = append(c.archivers, n)
-	}
-	return c, nil
-}
-
-// openKnownKeys opens what is remembered of archivers in the data folder, by
-// default a folder of the user's. Where there is neither, nothing is kept.
-func openKnownKeys(data string, log *slog.Logger) (*nodelist.KnownKeys, error) {
-	named := data != ""
-	if !named {
-		base, err := os.UserConfigDir()
-		if err != nil {
-			return &nodelist.KnownKeys{}, nil
-		}
-		data = filepath.Join(base, "liberdus")
-	}
-	if err := os.MkdirAll(data, 0o700); err != nil {
-		if named {
-			return nil, &UsageError{fmt.Errorf("--data: %w", err)}
-		}
-		log.Warn("the archivers' keys cannot be remembered", "err", err, "remedy", "give a folder with --data")
-		return &nodelist.KnownKeys{}, nil
-	}
-	return nodelist.OpenKnownKeys(filepath.Join(data, "archivers.json"))
-}
 
 // A conversation is a session with one node.
 type conversation struct {
@@ -87,11 +30,12 @@ type conversation struct {
 }
 
 // connect opens a session with the node the user named, or with one from the
-// list of the first archiver through which it can be done.
-func (c *Client) connect(ctx context.Context) (*conversation, error) {
+// list of the first archiver through which it can be done: one that is not to be
+// avoided, if there is any.
+func (c *Client) connect(ctx context.Context, avoid []string) (*conversation, error) {
 	var failed []error
 	for _, a := range c.archivers {
-		conv, err := c.connectThrough(ctx, a)
+		conv, err := c.connectThrough(ctx, a, avoid)
 		if err == nil {
 			return conv, nil
 		}
@@ -112,13 +56,13 @@ func together(failed []error) error {
 	return &hopError{Hop(failed[0]), errors.Join(failed...)}
 }
 
-func (c *Client) connectThrough(ctx context.Context, a *nodelist.Client) (*conversation, error) {
-	c.Progress("asking the archiver " + a.Archiver().URL)
-	at, foreign, err := locate(ctx, a)
+func (c *Client) connectThrough(ctx context.Context, a *nodelist.Client, avoid []string) (*conversation, error) {
+	c.cfg.Progress("asking the archiver " + a.Archiver().URL)
+	at, err := a.Signalling(ctx)
 	if err != nil {
 		return nil, err
 	}
-	targets, err := c.targets(ctx, a, at, foreign)
+	targets, err := c.targets(ctx, a, at, avoid)
 	if err != nil {
 		return nil, err
 	}
@@ -135,6 +79,7 @@ func (c *Client) connectThrough(ctx context.Context, a *nodelist.Client) (*conve
 			return conv, nil
 		}
 		c.log.Debug("node given up", "peer", t.PeerID, "err", err)
+		c.nodes.failed(t.PeerID)
 		if first == nil {
 			first = err
 		}
@@ -157,18 +102,21 @@ func share(ctx context.Context, n int) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, part, fmt.Errorf("no connection within %v", part.Round(time.Millisecond)))
 }
 
+// errNoOther says that there is a session with every node already.
+var errNoOther = errors.New("there is no other node")
+
 // targets returns whom to dial, and what each must prove.
-func (c *Client) targets(ctx context.Context, a *nodelist.Client, at located, foreign bool) ([]rtc.Target, error) {
+func (c *Client) targets(ctx context.Context, a *nodelist.Client, at nodelist.Signalling, avoid []string) ([]rtc.Target, error) {
 	server := a.Archiver().URL
 	switch id := c.cfg.Peer; {
 	case id != "" && nodelist.IsKey(id):
-		return []rtc.Target{{Server: server, PeerID: id, PublicKey: id, NetworkID: at.info.NetworkID, Dialect: rtc.Dialect(c.cfg.Dialect)}}, nil
+		return []rtc.Target{{Server: server, PeerID: id, PublicKey: id, NetworkID: at.Info.NetworkID, Dialect: rtc.Dialect(c.cfg.Dialect)}}, nil
 	case id != "" && c.cfg.RequireIdentity:
 		return nil, &UsageError{fmt.Errorf("peer %q is not a key, so it cannot prove its identity, and --require-identity is set", id)}
 	case id != "":
 		c.log.Warn("this peer's identity is not proven: its id is not a key", "peer", id)
 		return []rtc.Target{{Server: server, PeerID: id, Dialect: rtc.Dialect(c.cfg.Dialect)}}, nil
-	case foreign:
+	case at.Foreign:
 		return nil, &hopError{hopArchiver, fmt.Errorf("%s is not an archiver and has no list of nodes: name one with --peer ID", server)}
 	}
 	list, err := a.Active(ctx)
@@ -178,8 +126,12 @@ func (c *Client) targets(ctx context.Context, a *nodelist.Client, at located, fo
 	if len(list.Nodes) == 0 {
 		return nil, &hopError{hopArchiver, fmt.Errorf("archiver %s: no active node on its list; is a consensor running and joined?", server)}
 	}
+	picked := c.nodes.pick(list.Nodes, avoid, maxTries)
+	if len(picked) == 0 {
+		return nil, errNoOther
+	}
 	var targets []rtc.Target
-	for _, n := range nodelist.Pick(list.Nodes, maxTries) {
+	for _, n := range picked {
 		targets = append(targets, rtc.Target{Server: server, PeerID: n.PeerID, PublicKey: n.PublicKey, NetworkID: list.NetworkID})
 	}
 	return targets, nil
@@ -194,17 +146,17 @@ type dialler struct {
 	work sync.WaitGroup
 }
 
-func (c *Client) dialler(ctx context.Context, a nodelist.Archiver, at located) (*dialler, error) {
-	c.Progress("connecting to the signalling server " + at.server.URL())
-	sig, err := signaling.Dial(ctx, signaling.ClientConfig{URL: at.server.URL(), Key: at.server.Key}, c.log)
+func (c *Client) dialler(ctx context.Context, a nodelist.Archiver, at nodelist.Signalling) (*dialler, error) {
+	c.cfg.Progress("connecting to the signalling server " + at.Server.URL())
+	sig, err := signaling.Dial(ctx, signaling.ClientConfig{URL: at.Server.URL(), Key: at.Server.Key}, c.log)
 	if err != nil {
 		return nil, &hopError{string(rtc.HopSignalling), cause(ctx, err)}
 	}
 	cfg := rtc.DefaultConfig()
-	cfg.Verifier = identityVerifier{}
-	cfg.Loopback = isLoopback(at.server.Host)
-	if c.tune != nil {
-		c.tune(&cfg)
+	cfg.Verifier = identity.Verifier{}
+	cfg.Loopback = isLoopback(at.Server.Host)
+	if c.cfg.tune != nil {
+		c.cfg.tune(&cfg)
 	}
 	d := &dialler{c: c, sig: sig}
 	if d.peer, err = rtc.New(cfg, c.log); err != nil {
@@ -222,10 +174,17 @@ func (c *Client) dialler(ctx context.Context, a nodelist.Archiver, at located) (
 	return d, nil
 }
 
+// isLoopback reports whether host is this machine and nothing else.
+func isLoopback(host string) bool {
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
 // dial opens a session. Closing the conversation closes the dialler.
 func (d *dialler) dial(ctx context.Context, t rtc.Target) (*conversation, error) {
-	d.c.Progress("offering a connection to " + t.PeerID)
-	t.Progress = func(h rtc.Hop) { d.c.Progress(string(h) + " with " + t.PeerID) }
+	tell := d.c.cfg.Progress
+	tell("offering a connection to " + t.PeerID)
+	t.Progress = func(h rtc.Hop) { tell(string(h) + " with " + t.PeerID) }
 	s, err := d.peer.Dial(ctx, t)
 	if err != nil {
 		return nil, err
@@ -233,7 +192,7 @@ func (d *dialler) dial(ctx context.Context, t rtc.Target) (*conversation, error)
 	if skew := s.Skew(); skew.Abs() > maxSkew {
 		d.c.log.Warn("the node's clock differs from this machine's", "by", skew.String())
 	}
-	d.c.Progress("waiting for an answer of " + t.PeerID)
+	tell("waiting for an answer of " + t.PeerID)
 	conv := &conversation{Client: rpc.NewClient(s, d.sig.ID()), session: s, peerID: t.PeerID, ended: s.Context().Done(), worn: s.Worn()}
 	conv.TooLarge = func(err error) bool { return errors.Is(err, rtc.ErrTooLarge) }
 	conv.Malformed = func(err error) bool { return errors.Is(err, rtc.ErrMalformed) }
@@ -247,22 +206,4 @@ func (d *dialler) close() {
 	d.stop()
 	d.sig.Close()
 	d.work.Wait()
-}
-
-// Nodes returns {"nodes":[{id,ip,port,publicKey,peerId}…],"archiver"}: the
-// active nodes on the verified list of the first archiver that answers.
-func (c *Client) Nodes(ctx context.Context) (any, error) {
-	var failed []error
-	for _, a := range c.archivers {
-		list, err := a.Active(ctx)
-		if err == nil {
-			nodes := append([]nodelist.Node{}, list.Nodes...) // [] rather than null
-			return struct {
-				Nodes    []nodelist.Node `json:"nodes"`
-				Archiver string          `json:"archiver"`
-			}{nodes, a.Archiver().URL}, nil
-		}
-		failed = append(failed, err)
-	}
-	return nil, together(failed)
 }

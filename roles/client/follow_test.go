@@ -1,4 +1,4 @@
-package roles_test
+package client_test
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/liberdus/liberdus/internal/rpc"
+	"github.com/liberdus/liberdus/roles/client"
 )
 
 // A ledgerFeed is what all nodes of a test tell of: one account, whose seq goes
@@ -141,7 +142,7 @@ func TestFollow(t *testing.T) {
 		l := lineTo(t, nodes[0], nodes[1], nil, nodes[2], nodes[3])
 		log, ended := &told{}, make(chan error, 1)
 		ctx, stop := context.WithCancel(t.Context())
-		go func() { ended <- l.Follow(ctx, "a", 0, log.add) }()
+		go func() { ended <- client.Follow(ctx, l, "a", 0, log.add) }()
 		synctest.Wait()
 		log.last(t, 1, "1")
 		f.change()
@@ -217,7 +218,7 @@ func TestFollowFails(t *testing.T) {
 				}
 				ended := make(chan error, 1)
 				go func() {
-					ended <- l.Follow(ctx, "a", 0, func(e rpc.Event, _ string) error {
+					ended <- client.Follow(ctx, l, "a", 0, func(e rpc.Event, _ string) error {
 						if e.Seq == 99 {
 							return errors.New("enough")
 						}

@@ -1,11 +1,10 @@
-package roles_test
+package client_test
 
 import (
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -13,9 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/liberdus/liberdus/internal/config"
 	"github.com/liberdus/liberdus/internal/rpc"
-	"github.com/liberdus/liberdus/roles"
+	"github.com/liberdus/liberdus/roles/client"
 	"github.com/liberdus/liberdus/rtc"
 )
 
@@ -75,17 +73,27 @@ func (n *fakeNode) next(t *testing.T) (id, url string) {
 	}
 }
 
+// idOf returns the id of a request.
+func idOf(msg []byte) string {
+	var r struct{ ID string }
+	_ = json.Unmarshal(msg, &r) // else no reply fits
+	return r.ID
+}
+
 func (n *fakeNode) reply(id, kind, body string) {
 	n.out <- fmt.Appendf(nil, `{"id":%q,"type":%q,"status":200,"body":%s}`, id, kind, body)
 }
 
-// lineTo returns a line that opens sessions to the nodes in turn; a nil one
+// patient is the settings of clients whose tests say when time is over.
+var patient = client.Config{Timeout: 2 * time.Hour}
+
+// lineTo returns a client that opens sessions to the nodes in turn; a nil one
 // fails to open.
-func lineTo(t *testing.T, nodes ...*fakeNode) roles.Line {
+func lineTo(t *testing.T, nodes ...*fakeNode) *client.Client {
 	t.Helper()
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	l := roles.NewLine(func(context.Context) (*roles.Conversation, error) {
+	l := client.NewPooled(func(context.Context, []string) (*client.Conversation, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		if len(nodes) == 0 {
@@ -96,27 +104,26 @@ func lineTo(t *testing.T, nodes ...*fakeNode) roles.Line {
 		if n == nil {
 			return nil, errors.New("not now")
 		}
-		conv := roles.NewConversation(n.id, n, n.end, n.worn)
+		conv := client.NewConversation(n.id, n, n.end, n.worn)
 		wg.Go(func() { _ = conv.Run() })
-		roles.OnClose(conv, sync.OnceFunc(func() { n.lose(); close(n.shut) }))
+		client.OnClose(conv, sync.OnceFunc(func() { n.lose(); close(n.shut) }))
 		return conv, nil
-	}, slog.New(slog.DiscardHandler))
+	}, patient)
 	t.Cleanup(func() { l.Close(); wg.Wait() })
 	return l
 }
 
 // An outcome is how a request ended.
 type outcome struct {
-	reply rpc.Reply
-	peer  string
-	err   error
+	peer string
+	err  error
 }
 
-func begin(ctx context.Context, l roles.Line, method, url string) <-chan outcome {
+func begin(ctx context.Context, l *client.Client, method, url string) <-chan outcome {
 	done := make(chan outcome, 1)
 	go func() {
-		reply, peer, err := l.Do(ctx, rpc.Request{Method: method, URL: url})
-		done <- outcome{reply, peer, err}
+		a, err := l.Do(ctx, client.Request{Method: method, Path: url})
+		done <- outcome{a.Peer, err}
 	}()
 	return done
 }
@@ -210,7 +217,7 @@ func TestLostSessionsAreForgotten(t *testing.T) {
 				requests = append(requests, begin(t.Context(), l, "POST", "x"))
 				n.next(t)
 			}
-			if got := l.InHand(); len(got) != 1 || got[0] != 3 {
+			if got := client.InHand(l); len(got) != 1 || got[0] != 3 {
 				t.Errorf("in hand: %v, want 3 on one session", got)
 			}
 			n.lose()
@@ -218,13 +225,13 @@ func TestLostSessionsAreForgotten(t *testing.T) {
 				<-r
 			}
 			synctest.Wait()
-			if got := l.InHand(); len(got) != 0 {
+			if got := client.InHand(l); len(got) != 0 {
 				t.Errorf("in hand on a lost session: %v", got)
 			}
 		}
 		<-begin(t.Context(), l, "POST", "x")
 		synctest.Wait()
-		if got := l.InHand(); len(got) != 0 {
+		if got := client.InHand(l); len(got) != 0 {
 			t.Errorf("in hand on a session that was lost before: %v", got)
 		}
 	})
@@ -235,13 +242,13 @@ func TestOpenedTooLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newFakeNode("late")
 		opening, open := make(chan struct{}), make(chan struct{})
-		l := roles.NewLine(func(context.Context) (*roles.Conversation, error) {
+		l := client.NewPooled(func(context.Context, []string) (*client.Conversation, error) {
 			close(opening)
 			<-open
-			conv := roles.NewConversation(n.id, n, n.end, n.worn)
-			roles.OnClose(conv, func() { n.lose(); close(n.shut) })
+			conv := client.NewConversation(n.id, n, n.end, n.worn)
+			client.OnClose(conv, func() { n.lose(); close(n.shut) })
 			return conv, nil
-		}, slog.New(slog.DiscardHandler))
+		}, patient)
 		got := begin(t.Context(), l, "GET", "x")
 		<-opening
 		l.Close()
@@ -260,8 +267,11 @@ func TestOpenedTooLate(t *testing.T) {
 // A request on a session that nobody can replace ends with its deadline.
 func TestDeadlineWhileLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		hang := func(ctx context.Context) (*roles.Conversation, error) { <-ctx.Done(); return nil, context.Cause(ctx) }
-		l := roles.NewLine(hang, slog.New(slog.DiscardHandler))
+		hang := func(ctx context.Context, _ []string) (*client.Conversation, error) {
+			<-ctx.Done()
+			return nil, context.Cause(ctx)
+		}
+		l := client.NewPooled(hang, patient)
 		defer l.Close()
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
@@ -278,15 +288,15 @@ func TestDeadlineWhileLost(t *testing.T) {
 // Nodes that go away one after the other do not keep a caller for ever.
 func TestResendsAreLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		nodes := []*fakeNode{newFakeNode("a"), newFakeNode("b"), newFakeNode("c"), newFakeNode("d")}
+		nodes := []*fakeNode{newFakeNode("a"), newFakeNode("b"), newFakeNode("c"), newFakeNode("d"), newFakeNode("e")}
 		l := lineTo(t, nodes...)
 		got := begin(t.Context(), l, "GET", "x")
-		for _, n := range nodes[:3] {
+		for _, n := range nodes[:4] {
 			n.next(t)
 			n.lose()
 		}
-		if o := <-got; !errors.Is(o.err, rpc.ErrClosed) || o.peer != "c" {
-			t.Errorf("= %v by %s, want ErrClosed at c, the third", o.err, o.peer)
+		if o := <-got; !errors.Is(o.err, rpc.ErrClosed) || o.peer != "d" {
+			t.Errorf("= %v by %s, want ErrClosed at d, the fourth", o.err, o.peer)
 		}
 	})
 }
@@ -319,16 +329,12 @@ func TestInjectAfterALoss(t *testing.T) {
 					nodes = nodes[:1]
 				}
 				l := lineTo(t, nodes...)
-				c, err := roles.NewClient(config.Client{Archiver: []string{"http://127.0.0.1:1"}, Data: t.TempDir(), Timeout: 20 * time.Second}, slog.New(slog.DiscardHandler))
-				if err != nil {
-					t.Fatal(err)
-				}
 				type result struct {
-					doc roles.Injected
+					doc client.Injected
 					err error
 				}
 				got := make(chan result, 1)
-				go func() { doc, err := l.Inject(t.Context(), c, id); got <- result{doc, err} }()
+				go func() { doc, err := client.InjectBody(t.Context(), l, id); got <- result{doc, err} }()
 				a.next(t)
 				a.lose()
 				if tt.second != "" {
@@ -338,17 +344,22 @@ func TestInjectAfterALoss(t *testing.T) {
 					}
 					b.reply(req, "inject", tt.second)
 				}
-				if tt.receipt != "" {
-					req, url := b.next(t)
-					if url != "transaction/"+id {
-						t.Fatalf("b was asked for %s", url)
+				var r result
+				for waits := true; waits; {
+					select {
+					case r = <-got:
+						waits = false
+					case msg := <-b.in:
+						var q struct{ ID, URL string }
+						if err := json.Unmarshal(msg, &q); err != nil || tt.receipt == "" || q.URL != "transaction/"+id {
+							t.Fatalf("b was asked %s, %v", msg, err)
+						}
+						b.reply(q.ID, "transaction", `{"transaction":`+tt.receipt+`}`)
 					}
-					b.reply(req, "transaction", `{"transaction":`+tt.receipt+`}`)
 				}
-				r := <-got
 				if tt.says != "" {
-					if r.err == nil || !strings.Contains(r.err.Error(), tt.says) || !strings.Contains(r.err.Error(), id) || roles.Hop(r.err) != "channel" {
-						t.Errorf("= %v at %s, want %q, the transaction, and hop channel", r.err, roles.Hop(r.err), tt.says)
+					if r.err == nil || !strings.Contains(r.err.Error(), tt.says) || !strings.Contains(r.err.Error(), id) || client.Hop(r.err) != "channel" {
+						t.Errorf("= %v at %s, want %q, the transaction, and hop channel", r.err, client.Hop(r.err), tt.says)
 					}
 					return
 				}
@@ -386,15 +397,17 @@ func TestSessionsAreReplacedUnderLoad(t *testing.T) {
 		{name: "lost", lost: true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			c := newClient(t, d, nil)
-			roles.Tune(c, func(cfg *rtc.Config) {
-				if tt.tune != nil {
-					tt.tune(cfg)
-				}
-			})
-			var opened atomic.Int64
-			l := roles.ClientLine(c, &opened)
+			cfg := configFor(t, d)
+			if tt.tune != nil {
+				client.Tune(&cfg, tt.tune)
+			}
+			l, err := client.New(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
 			defer l.Close()
+			var opened atomic.Int64
+			client.CountOpened(l, &opened)
 			ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 			defer cancel()
 			var wg sync.WaitGroup
@@ -412,7 +425,7 @@ func TestSessionsAreReplacedUnderLoad(t *testing.T) {
 							return
 						default:
 						}
-						reply, _, err := l.Do(ctx, rpc.Request{Method: method, URL: url})
+						reply, err := l.Do(ctx, client.Request{Method: method, Path: url})
 						if err != nil || reply.Status != status {
 							t.Errorf("%s %s = %d, %v, want %d", method, url, reply.Status, err, status)
 							return
@@ -423,7 +436,7 @@ func TestSessionsAreReplacedUnderLoad(t *testing.T) {
 			}
 			for opened.Load() < 4 && ctx.Err() == nil && !t.Failed() {
 				if tt.lost {
-					l.Drop()
+					client.Drop(l)
 				}
 				// A request is sent again twice: it may not meet a third loss, however
 				// busy the machine is.

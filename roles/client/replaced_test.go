@@ -1,4 +1,4 @@
-package roles_test
+package client_test
 
 import (
 	"bufio"
@@ -16,9 +16,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/liberdus/liberdus/internal/config"
-	"github.com/liberdus/liberdus/internal/rpc"
 	"github.com/liberdus/liberdus/roles"
+	"github.com/liberdus/liberdus/roles/client"
 	"github.com/liberdus/liberdus/rtc"
 )
 
@@ -83,16 +82,16 @@ func startNetwork(t *testing.T) string {
 // answer, within its deadline: also those that are never sent twice.
 func TestReplacementLosesNothing(t *testing.T) {
 	const inFlight, replacements, deadline = 64, 20, 10 * time.Second
-	cfg := config.Default().Client
-	cfg.Archiver, cfg.Data = []string{startNetwork(t)}, t.TempDir()
-	c, err := roles.NewClient(cfg, slog.New(slog.DiscardHandler))
+	cfg := client.DefaultConfig()
+	cfg.Archivers, cfg.Data = []string{startNetwork(t)}, t.TempDir()
+	client.Tune(&cfg, func(cfg *rtc.Config) { cfg.MaxDatagrams = 300 })
+	l, err := client.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	roles.Tune(c, func(cfg *rtc.Config) { cfg.MaxDatagrams = 300 })
-	var opened, asked atomic.Int64
-	l := roles.ClientLine(c, &opened)
 	defer l.Close()
+	var opened, asked atomic.Int64
+	client.CountOpened(l, &opened)
 	end := time.Now().Add(90 * time.Second)
 	var wg sync.WaitGroup
 	for i := range inFlight {
@@ -101,14 +100,14 @@ func TestReplacementLosesNothing(t *testing.T) {
 				r, check := oneOfTwo(i, n)
 				ctx, cancel := context.WithTimeout(t.Context(), deadline)
 				began := time.Now()
-				reply, _, err := l.Do(ctx, r)
+				reply, err := l.Do(ctx, r)
 				took := time.Since(began)
 				cancel()
 				asked.Add(1)
 				if err != nil || took > deadline+deadline/10 {
-					t.Errorf("%s %s: %v after %v", r.Method, r.URL, err, took)
+					t.Errorf("%s %s: %v after %v", r.Method, r.Path, err, took)
 				} else if err := check(reply); err != nil {
-					t.Errorf("%s %s: %v", r.Method, r.URL, err)
+					t.Errorf("%s %s: %v", r.Method, r.Path, err)
 				}
 			}
 		})
@@ -122,9 +121,9 @@ func TestReplacementLosesNothing(t *testing.T) {
 
 // oneOfTwo returns a request whose answer shows that it is its own, or one that
 // a client must not send twice.
-func oneOfTwo(i, n int) (rpc.Request, func(rpc.Reply) error) {
+func oneOfTwo(i, n int) (client.Request, func(client.Answer) error) {
 	if n%2 == 1 {
-		return rpc.Request{Method: "POST", URL: "nowhere"}, func(r rpc.Reply) error {
+		return client.Request{Method: "POST", Path: "nowhere"}, func(r client.Answer) error {
 			if r.Status != 404 {
 				return fmt.Errorf("status %d, want 404", r.Status)
 			}
@@ -133,7 +132,7 @@ func oneOfTwo(i, n int) (rpc.Request, func(rpc.Reply) error) {
 	}
 	nonce := fmt.Sprintf("nonce-of-%06d-%06d", i, n)
 	body, _ := json.Marshal(map[string]string{"nonce": nonce}) // text
-	return rpc.Request{Method: "GET", URL: "hello", Body: body}, func(r rpc.Reply) error {
+	return client.Request{Method: "GET", Path: "hello", Body: body}, func(r client.Answer) error {
 		if !strings.Contains(string(r.Body), nonce) {
 			return fmt.Errorf("status %d and body %s, want one with %s", r.Status, r.Body, nonce)
 		}

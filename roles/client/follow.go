@@ -1,4 +1,4 @@
-package roles
+package client
 
 import (
 	"context"
@@ -24,7 +24,7 @@ const (
 // left. What its caller is told may come twice, and is never missed.
 type follower struct {
 	// Fixed.
-	l       *line
+	p       *pool
 	account string
 	timeout time.Duration // for a session and a subscription on it
 	told    func(e rpc.Event, peer string) error
@@ -57,7 +57,7 @@ func (f *follower) run(ctx context.Context) error {
 			return err
 		}
 		d := f.pause()
-		f.l.log.Warn("the subscription was lost, and is renewed", "account", f.account, "err", err, "retryIn", d.Round(time.Millisecond).String())
+		f.p.log.Warn("the subscription was lost, and is renewed", "account", f.account, "err", err, "retryIn", d.Round(time.Millisecond).String())
 		held.end(ctx)
 		held = holding{}
 		wait(ctx, d)
@@ -91,9 +91,9 @@ func (f *follower) pause() time.Duration {
 // A holding is a subscription and the session it is on, which is not closed for
 // being worn meanwhile. The zero value holds nothing.
 type holding struct {
-	l    *line
-	conv *conversation
-	sub  *rpc.Subscription
+	p   *pool
+	m   *member
+	sub *rpc.Subscription
 }
 
 // end ends the subscription; more than once does no harm.
@@ -101,14 +101,14 @@ func (h *holding) end(ctx context.Context) {
 	if h.sub == nil {
 		return
 	}
-	if !isClosed(h.conv.ended) {
+	if !isClosed(h.m.ended) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), followClose)
 		defer cancel()
 		if err := h.sub.Close(ctx); err != nil {
-			h.l.log.Debug("unsubscribe", "peer", h.conv.peerID, "err", err)
+			h.p.log.Debug("unsubscribe", "peer", h.m.peerID, "err", err)
 		}
 	}
-	h.l.giveBack(h.conv)
+	h.p.giveBack(h.m)
 	h.sub = nil
 }
 
@@ -117,22 +117,22 @@ func (h *holding) end(ctx context.Context) {
 func (f *follower) subscribe(ctx context.Context) (holding, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, f.timeout, fmt.Errorf("not subscribed within %v", f.timeout))
 	defer cancel()
-	conv, err := f.l.take(ctx)
+	m, err := f.p.take(ctx, nil)
 	if err != nil {
 		return holding{}, err
 	}
-	sub, err := conv.Subscribe(ctx, f.account, f.since)
+	sub, err := m.Subscribe(ctx, f.account, f.since)
 	if err != nil {
-		f.l.giveBack(conv)
-		f.l.leave(conv, err)
-		return holding{}, subscribeError(ctx, conv.peerID, err)
+		f.p.giveBack(m)
+		f.p.leave(m, err)
+		return holding{}, subscribeError(ctx, m.peerID, err)
 	}
 	f.since = sub.Since()
 	if !f.stood {
 		f.stood = true
-		f.begun(conv.peerID)
+		f.begun(m.peerID)
 	}
-	return holding{f.l, conv, sub}, nil
+	return holding{f.p, m, sub}, nil
 }
 
 func subscribeError(ctx context.Context, peer string, err error) error {
@@ -148,10 +148,10 @@ func subscribeError(ctx context.Context, peer string, err error) error {
 
 // leave has the next request open another session, if err says that this node
 // cannot be used now.
-func (l *line) leave(conv *conversation, err error) {
+func (p *pool) leave(m *member, err error) {
 	if !isFinal(err) {
-		l.forget(conv)
-		conv.close()
+		p.forget(m)
+		m.close()
 	}
 }
 
@@ -162,7 +162,7 @@ func (f *follower) listen(ctx context.Context, h holding) error {
 	var watching sync.WaitGroup
 	watching.Go(func() {
 		defer cancel()
-		h.l.awaitSuccessor(until, h.conv)
+		h.p.awaitSuccessor(until, h.m)
 	})
 	defer watching.Wait()
 	defer cancel()
@@ -179,33 +179,33 @@ func (f *follower) listen(ctx context.Context, h holding) error {
 		case until.Err() != nil:
 			return errMoved
 		case ended:
-			h.l.leave(h.conv, err)
-			return atNode("peer %s: %w", h.conv.peerID, err)
+			h.p.leave(h.m, err)
+			return atNode("peer %s: %w", h.m.peerID, err)
 		default:
-			h.l.forget(h.conv)
-			return &hopError{"channel", fmt.Errorf("peer %s: %w", h.conv.peerID, err)}
+			h.p.forget(h.m)
+			return &hopError{"channel", fmt.Errorf("peer %s: %w", h.m.peerID, err)}
 		}
 		f.since = h.sub.Since()
-		if err := f.told(e, h.conv.peerID); err != nil {
+		if err := f.told(e, h.m.peerID); err != nil {
 			return &tellError{err}
 		}
 	}
 }
 
-// awaitSuccessor waits until conv is worn and another session takes requests.
-func (l *line) awaitSuccessor(ctx context.Context, conv *conversation) {
+// awaitSuccessor waits until m is worn and another session takes requests.
+func (p *pool) awaitSuccessor(ctx context.Context, m *member) {
 	select {
-	case <-conv.worn:
+	case <-m.worn:
 	case <-ctx.Done():
 		return
 	}
-	for ctx.Err() == nil && !l.replaced(conv) {
-		wait(ctx, 20*time.Millisecond)
+	for ctx.Err() == nil && !p.succeeded(m) {
+		wait(ctx, raceLook)
 	}
 }
 
-func (l *line) replaced(conv *conversation) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.now != nil && l.now != conv
+func (p *pool) succeeded(m *member) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return m.retired
 }

@@ -1,0 +1,121 @@
+package client
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"github.com/liberdus/liberdus/nodelist"
+)
+
+// A Client calls the nodes of a network. Use [Dial] or [New], and Close it. Its
+// methods may be called by several goroutines.
+type Client struct {
+	// Fixed after New.
+	cfg       Config
+	log       *slog.Logger
+	archivers []*nodelist.Client
+	nodes     *records
+	pool      *pool
+}
+
+// New checks the settings and returns a client that opens a session when a call
+// needs one, and no more.
+func New(cfg Config) (*Client, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, &UsageError{err}
+	}
+	c := &Client{cfg: cfg, log: cmp.Or(cfg.Log, slog.New(slog.DiscardHandler)), nodes: newRecords()}
+	if c.cfg.Progress == nil {
+		c.cfg.Progress = func(string) {}
+	}
+	dir, err := cfg.folder(c.log)
+	if err != nil {
+		return nil, err
+	}
+	known := &nodelist.KnownKeys{}
+	if dir != "" {
+		if known, err = nodelist.OpenKnownKeys(filepath.Join(dir, "archivers.json")); err != nil {
+			return nil, err
+		}
+	}
+	for _, text := range cfg.Archivers {
+		a, err := nodelist.ParseArchiver(text)
+		if err != nil {
+			return nil, &UsageError{fmt.Errorf("--archiver: %w", err)}
+		}
+		n := nodelist.NewClient(a, nodelist.ClientConfig{KnownKeys: known, Log: c.log})
+		if w := n.Warning(); w != "" {
+			c.log.Warn(w)
+		}
+		c.archivers = append(c.archivers, n)
+	}
+	c.pool = newPool(c.connect, c.nodes, c.log)
+	return c, nil
+}
+
+// Dial returns a client with a session open, and keeps as many open as
+// cfg.Sessions says, with different nodes, until Close.
+func Dial(ctx context.Context, cfg Config) (*Client, error) {
+	c, err := New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := c.limit(ctx)
+	defer cancel()
+	if err := c.pool.connect(ctx); err != nil {
+		c.Close()
+		return nil, err
+	}
+	if cfg.Peer == "" {
+		c.pool.keep(cfg.Sessions)
+	}
+	return c, nil
+}
+
+// Close ends the sessions and what goes on over them, and waits for it.
+func (c *Client) Close() { c.pool.close() }
+
+// limit gives a call without a nearer deadline that of the settings.
+func (c *Client) limit(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, c.cfg.Timeout, fmt.Errorf("not done within %v", c.cfg.Timeout))
+}
+
+// A Node is an active node of the network's list.
+type Node = nodelist.Node
+
+// Nodes are those of the verified list of one archiver.
+type Nodes struct {
+	Nodes    []Node `json:"nodes"`
+	Archiver string `json:"archiver"` // its URL
+}
+
+// Nodes returns the active nodes on the list of the first archiver that answers.
+func (c *Client) Nodes(ctx context.Context) (Nodes, error) {
+	ctx, cancel := c.limit(ctx)
+	defer cancel()
+	var failed []error
+	for _, a := range c.archivers {
+		list, err := a.Active(ctx)
+		if err == nil {
+			return Nodes{append([]Node{}, list.Nodes...), a.Archiver().URL}, nil // [] rather than null
+		}
+		failed = append(failed, err)
+	}
+	return Nodes{}, together(failed)
+}
+
+// PeerStat is how a session does.
+type PeerStat struct {
+	Peer   string        // its peer id
+	Trip   time.Duration // of a request and its reply, of late; 0 before the first
+	Errors float64       // share of requests that failed, of late
+	InHand int           // requests that wait for their replies
+	Silent bool          // it has said nothing for longer than it should
+}
+
+// Peers returns how the open sessions do.
+func (c *Client) Peers() []PeerStat { return c.pool.stats() }

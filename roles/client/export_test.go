@@ -1,0 +1,82 @@
+package client
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/liberdus/liberdus/internal/rpc"
+	"github.com/liberdus/liberdus/rtc"
+)
+
+// Tune changes how the sessions of cfg's client are set up.
+func Tune(cfg *Config, f func(*rtc.Config)) { cfg.tune = f }
+
+// A Conversation is a conversation.
+type Conversation = conversation
+
+// NewConversation makes a conversation over s.
+func NewConversation(peer string, s rpc.Stream, ended, worn <-chan struct{}) *conversation {
+	conv := &conversation{Client: rpc.NewClient(s, "me"), peerID: peer, ended: ended, worn: worn}
+	conv.close = func() {}
+	return conv
+}
+
+// OnClose says what closing conv does.
+func OnClose(conv *conversation, f func()) { conv.close = f }
+
+// ErrNoOther is errNoOther.
+var ErrNoOther = errNoOther
+
+// NewPooled returns a client whose sessions open opens.
+func NewPooled(open func(ctx context.Context, avoid []string) (*Conversation, error), cfg Config) *Client {
+	c := &Client{cfg: cfg, log: slog.New(slog.DiscardHandler), nodes: newRecords()}
+	c.cfg.Progress = func(string) {}
+	c.pool = newPool(open, c.nodes, c.log)
+	return c
+}
+
+// Keep has c keep so many sessions open.
+func Keep(c *Client, n int) { c.pool.keep(n) }
+
+// CountOpened counts the sessions that c opens.
+func CountOpened(c *Client, n *atomic.Int64) {
+	open := c.pool.open
+	c.pool.open = func(ctx context.Context, avoid []string) (*conversation, error) {
+		n.Add(1)
+		return open(ctx, avoid)
+	}
+}
+
+// InjectBody gives the network a transaction that is no object, for tests with nodes
+// that do not look.
+func InjectBody(ctx context.Context, c *Client, id string) (Injected, error) {
+	return c.inject(ctx, id, []byte(`{}`))
+}
+
+// Follow follows an account over the sessions of c.
+func Follow(ctx context.Context, c *Client, account string, since int64, told func(e rpc.Event, peer string) error) error {
+	f := &follower{p: c.pool, account: account, since: since, timeout: c.cfg.Timeout, told: told, begun: func(string) {}}
+	return f.run(ctx)
+}
+
+// InHand returns the requests in hand on each session that is not forgotten.
+func InHand(c *Client) (list []int) {
+	c.pool.mu.Lock()
+	defer c.pool.mu.Unlock()
+	for _, m := range c.pool.members {
+		list = append(list, m.users)
+	}
+	return list
+}
+
+// Drop ends the sessions of the moment, as a lost network would.
+func Drop(c *Client) {
+	c.pool.mu.Lock()
+	defer c.pool.mu.Unlock()
+	for _, m := range c.pool.members {
+		if m.session != nil {
+			m.session.Close()
+		}
+	}
+}
