@@ -178,52 +178,6 @@ func readTx(path, keyFile string) (signing.Object, error) {
 	return key.Sign(tx)
 }
 
-func txCommand() *cli.Command {
-	return &cli.Command{
-		Name:        "tx",
-		Usage:       "build and sign a transaction",
-		Description: "Prints the signed transaction alone, to be piped into `liberdus client inject -`. It is good for about 5 seconds.",
-		Subcommands: []*cli.Command{
-			txKind("register", "give the key's user a name", "--key me.json --alias alice",
-				word("alias", "`NAME` of 1 to 20 lower-case letters and digits")),
-			txKind("create", "make test funds for the key's user", "--key me.json --amount 10",
-				word("amount", "`LIB`, such as 10 or 0.5")),
-			txKind("transfer", "send LIB to another user", "--key me.json --to ADDRESS --amount 1.5 --memo thanks",
-				word("to", "`ADDRESS` of the receiver"),
-				word("amount", "`LIB`, such as 10 or 0.5"),
-				&cli.StringFlag{Name: "fee", Usage: "`LIB`, the most to pay the network", DefaultText: "what it takes"},
-				word("memo", "`TEXT` for the receiver")),
-		},
-	}
-}
-
-func txKind(name, usage, example string, own ...cli.Flag) *cli.Command {
-	return &cli.Command{
-		Name:  name,
-		Usage: usage,
-		Description: "Prints the signed transaction.\n\n" +
-			"liberdus client tx " + name + " " + example + " --archiver http://127.0.0.1:6080 | liberdus client inject --archiver http://127.0.0.1:6080 --wait -",
-		Flags: with("warn", askFlags(append(own, text("key", "key `FILE` of the sender", ""))...)...),
-		Action: func(c *cli.Context) error {
-			return withClient(c, 0, "", func(ctx context.Context, cl *client.Client, cfg config.Client) (any, error) {
-				return buildTx(ctx, c, cl, cfg)
-			})
-		},
-	}
-}
-
-func buildTx(ctx context.Context, c *cli.Context, cl *client.Client, cfg config.Client) (any, error) {
-	if cfg.Key == "" {
-		return nil, usagef("no --key FILE to sign with (make one with liberdus client keygen)")
-	}
-	key, err := signing.LoadKey(cfg.Key)
-	if err != nil {
-		return nil, &roles.UsageError{Err: err}
-	}
-	order := client.Order{Kind: c.Command.Name, Alias: c.String("alias"), To: c.String("to"), Amount: c.String("amount"), Fee: c.String("fee"), Memo: c.String("memo")}
-	return cl.Sign(ctx, order, key)
-}
-
 func keygenCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "keygen",

@@ -3,10 +3,8 @@ package client
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math/big"
-	"slices"
 	"strings"
 	"time"
 
@@ -54,51 +52,6 @@ func FormatLIB(wei *big.Int) string {
 	return sign + whole + "." + fraction
 }
 
-// An Order says what transaction to build, in a user's words: amounts are in LIB.
-type Order struct {
-	Kind   string // register, create or transfer
-	Alias  string // of a register
-	To     string // of a transfer
-	Amount string // of a create or a transfer
-	Fee    string // of a transfer; empty = NetworkFee
-	Memo   string // of a transfer; may be empty
-}
-
-// Validate reports every mistake that shows without asking anybody.
-func (o Order) Validate() error {
-	var c []error
-	if o.Kind == "register" {
-		notPlain := func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') }
-		if o.Alias == "" || len(o.Alias) > 20 || strings.ContainsFunc(o.Alias, notPlain) {
-			c = append(c, fmt.Errorf("--alias %q: a name has 1 to 20 lower-case letters and digits", o.Alias))
-		}
-		return errors.Join(c...)
-	}
-	amount, err := ParseLIB(o.Amount)
-	if err == nil && amount.Sign() == 0 {
-		err = errors.New("nothing is not an amount")
-	}
-	if err != nil {
-		c = append(c, fmt.Errorf("--amount: %w", err))
-	}
-	if o.Kind == "transfer" {
-		if !nodelist.IsKey(o.To) {
-			c = append(c, fmt.Errorf("--to %q: an address has 64 lower-case hex digits", o.To))
-		}
-		if _, err := o.fee(); err != nil {
-			c = append(c, fmt.Errorf("--fee: %w", err))
-		}
-	}
-	return errors.Join(c...)
-}
-
-func (o Order) fee() (*big.Int, error) {
-	if o.Fee == "" {
-		return NetworkFee, nil
-	}
-	return ParseLIB(o.Fee)
-}
-
 // A Key signs transactions. Use [LoadKey] or [NewKey].
 type Key interface {
 	Address() string   // of the user, 64 hex digits
@@ -140,30 +93,6 @@ func (c *Client) Sign(ctx context.Context, o Order, key Key) (json.RawMessage, e
 	return signing.Canonical(tx)
 }
 
-// build makes the transaction of a valid order.
-func (o Order) build(key Key, networkID string, at time.Time) (tx signing.Object, err error) {
-	tx = signing.Object{"type": o.Kind, "from": key.Address(), "networkId": networkID, "timestamp": at.UnixMilli()}
-	switch o.Kind {
-	case "register":
-		tx["alias"] = o.Alias
-		tx["aliasHash"] = signing.Hash([]byte(o.Alias))
-		tx["publicKey"] = key.PublicKey()
-		tx["private"] = false
-		return tx, nil
-	case "transfer":
-		if tx["fee"], err = o.fee(); err != nil {
-			return nil, err
-		}
-		tx["to"] = o.To
-		tx["chatId"] = chatID(key.Address(), o.To)
-		if o.Memo != "" {
-			tx["memo"] = o.Memo
-		}
-	}
-	tx["amount"], err = ParseLIB(o.Amount)
-	return tx, err
-}
-
 // maxClock is how far the network's clock may be from this machine's for a
 // transaction to be signed by it. A post-dated one could be used later on.
 const maxClock = 15 * time.Minute
@@ -193,11 +122,4 @@ func (c *Client) networkInfo(ctx context.Context) (nodelist.Info, error) {
 		failed = append(failed, err)
 	}
 	return nodelist.Info{}, together(failed)
-}
-
-// chatID names the chat of two users: the hash of their addresses in order.
-func chatID(a, b string) string {
-	pair := []string{a, b}
-	slices.Sort(pair)
-	return signing.Hash([]byte(pair[0] + pair[1]))
 }

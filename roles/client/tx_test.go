@@ -66,6 +66,16 @@ func TestOrderValidate(t *testing.T) {
 		{name: "a long name", order: client.Order{Kind: "register", Alias: strings.Repeat("a", 21)}, says: []string{"--alias"}},
 		{name: "no amount", order: client.Order{Kind: "create"}, says: []string{"--amount"}},
 		{name: "nothing", order: client.Order{Kind: "create", Amount: "0.00"}, says: []string{"--amount"}},
+		{name: "another kind", order: client.Order{Kind: "vote"}, says: []string{"vote"}},
+		{name: "message", order: client.Order{Kind: "message", To: to, Message: "hi"}},
+		{name: "no message", order: client.Order{Kind: "message", To: to, Amount: "-1"}, says: []string{"--message", "--amount"}},
+		{name: "a long memo", order: client.Order{Kind: "transfer", To: to, Amount: "1", Memo: strings.Repeat("é", 141)}, says: []string{"--memo"}},
+		{name: "toll", order: client.Order{Kind: "toll", Amount: "0", Unit: "USD"}},
+		{name: "a toll of another unit", order: client.Order{Kind: "toll", Unit: "EUR"}, says: []string{"--unit"}},
+		{name: "update_toll_required", order: client.Order{Kind: "update_toll_required", To: to, Required: 3}, says: []string{"--required"}},
+		{name: "stake", order: client.Order{Kind: "deposit_stake", Node: to, Amount: "5"}},
+		{name: "stake on nobody", order: client.Order{Kind: "deposit_stake", Node: "x", Amount: "5"}, says: []string{"--node"}},
+		{name: "stake back", order: client.Order{Kind: "withdraw_stake", Node: to, Force: true}},
 		{name: "everything wrong", order: client.Order{Kind: "transfer", To: "bob", Amount: "x", Fee: "y"}, says: []string{"--to", "--amount", "--fee"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
