@@ -18,8 +18,12 @@ import (
 	"github.com/liberdus/liberdus/signaling"
 )
 
-// echoLimit is the largest message that the echo takes.
-const echoLimit = 1 << 20
+// echoLimit is the largest message that the echo takes; a small echo takes less than
+// Chromium puts into one frame.
+const (
+	echoLimit      = 1 << 20
+	smallEchoLimit = 200_000
+)
 
 // A matrix is what a page of matrix.html leaves in window.result.
 type matrix struct {
@@ -33,29 +37,37 @@ func TestSerialisationsInABrowser(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	archiver := s.archiver()
-	peer := startEcho(t, "http://"+archiver.addr+"/liberdus-peer", "echo")
+	large := startEcho(t, "http://"+archiver.addr+"/liberdus-peer", "large", echoLimit)
+	small := startEcho(t, "http://"+archiver.addr+"/liberdus-peer", "small", smallEchoLimit)
 	server, browser := pages(t), browse(t)
 	host, port := hostPort(t, archiver.addr)
 	for _, tt := range []struct {
 		lib, serialization string
 		reliable           bool
+		careless           bool // it sends the small echo what that has said it does not take
 	}{
-		{"peerjs", "binary", true},
-		{"peerjs", "binary", false},
-		{"peerjs", "binary-utf8", true},
-		{"peerjs", "json", true},
-		{"peerjs", "json", false},
-		{"peerjs", "raw", true},
-		{"peerjs", "raw", false},
-		{"peerjs-1.4.7", "binary", true},
-		{"peerjs-1.4.7", "json", true},
-		{"peerjs-1.4.7", "none", true},
-		{"simple-peerjs", "", true},
+		{"peerjs", "binary", true, false},
+		{"peerjs", "binary", false, false},
+		{"peerjs", "binary-utf8", true, false},
+		{"peerjs", "json", true, false},
+		{"peerjs", "json", false, false},
+		{"peerjs", "raw", true, false},
+		{"peerjs", "raw", false, false},
+		{"peerjs-1.4.7", "binary", true, false},
+		{"peerjs-1.4.7", "json", true, false},
+		{"peerjs-1.4.7", "none", true, false},
+		{"simple-peerjs", "", true, false},
+		{"peerjs", "raw", true, true},
+		{"simple-peerjs", "", true, true},
 	} {
-		t.Run(fmt.Sprint(tt.lib, " ", tt.serialization, " reliable ", tt.reliable), func(t *testing.T) {
+		name, id, peer, limit := fmt.Sprint(tt.lib, " ", tt.serialization, " reliable ", tt.reliable), "large", large, echoLimit
+		if tt.careless {
+			name, id, peer, limit = name+" careless", "small", small, smallEchoLimit
+		}
+		t.Run(name, func(t *testing.T) {
 			got := visitFor[matrix](t, browser, server.URL+"/matrix.html", url.Values{
-				"lib": {tt.lib}, "host": {host}, "port": {port}, "peer": {"echo"}, "limit": {fmt.Sprint(echoLimit)},
-				"serialization": {tt.serialization}, "reliable": {fmt.Sprint(tt.reliable)},
+				"lib": {tt.lib}, "host": {host}, "port": {port}, "peer": {id}, "limit": {fmt.Sprint(limit)},
+				"serialization": {tt.serialization}, "reliable": {fmt.Sprint(tt.reliable)}, "careless": {fmt.Sprint(tt.careless)},
 			})
 			for _, failed := range got.Failed {
 				t.Error(failed)
@@ -81,10 +93,17 @@ func gone(t *testing.T, p *rtc.Peer) {
 }
 
 // startEcho runs a peer of ours under id until the end of the test.
-func startEcho(t *testing.T, server, id string) *rtc.Peer {
+func startEcho(t *testing.T, server, id string, limit int) *rtc.Peer {
+	t.Helper()
+	return startPeer(t, server, id, func(c *rtc.Config) { c.MaxMessage, c.Serve = limit, echoJSON })
+}
+
+// startPeer is startEcho for a peer that serves otherwise.
+func startPeer(t *testing.T, server, id string, change func(*rtc.Config)) *rtc.Peer {
 	t.Helper()
 	cfg := rtc.DefaultConfig()
-	cfg.Loopback, cfg.MaxMessage, cfg.Serve = true, echoLimit, echoJSON
+	cfg.Loopback = true
+	change(&cfg)
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo}))
 	p, err := rtc.New(cfg, log)
 	if err != nil {
