@@ -6,13 +6,14 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/liberdus/liberdus/internal/web"
 	"github.com/liberdus/liberdus/nodelist"
 )
 
 // publicHandler serves clients: the PeerJS server under its path, the
-// archiver's API, the module for browsers, and a word for whoever comes by with curl.
+// archiver's API, what browsers get, and a word for whoever comes by with curl.
 func (a *Archiver) publicHandler() http.Handler {
-	page, lost := http.HandlerFunc(a.welcome), a.lost(a.asked)
+	page, lost := http.HandlerFunc(a.landing), a.lost(a.asked)
 	api := a.list.Handler()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a.site.route(r.URL.Path, page, a.files, api, a.peers, lost).ServeHTTP(w, r)
@@ -44,6 +45,24 @@ func (a *Archiver) announce() {
 // peerURL is the URL of the PeerJS server, with a slash at the end.
 func (a *Archiver) peerURL(o origin) string {
 	return o.String() + strings.TrimRight(a.site.peers(), "/") + "/"
+}
+
+// landing is the page for browsers, and text for everybody else.
+func (a *Archiver) landing(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Vary", "Accept")
+	if web.TakesPage(r) {
+		a.files.ServePage(w, r, a.sockets(r))
+		return
+	}
+	a.welcome(w, r)
+}
+
+// sockets is where WebSockets of the PeerJS server are, for who asked as r did:
+// at the port that clients are told, which need not be that of r.
+func (a *Archiver) sockets(r *http.Request) string {
+	o := a.asked(r)
+	o.port = a.told().port
+	return "ws" + strings.TrimPrefix(o.String(), "http")
 }
 
 // welcome describes the archiver in plain text. Its snippet is for a page that

@@ -1,0 +1,388 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+
+	"github.com/liberdus/liberdus/internal/signing"
+)
+
+// A visitor uses an archiver's page in Chromium, as a person does: by its keys, and by what it shows.
+type visitor struct {
+	*module
+	console func() []string // what was said there
+}
+
+// visits opens the page in a tab that keeps nothing of others.
+func visits(t *testing.T, browser context.Context, url string) *visitor {
+	t.Helper()
+	tab, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
+	t.Cleanup(cancel)
+	if err := chromedp.Do(tab); err != nil {
+		t.Fatal(err)
+	}
+	tab, stop := context.WithTimeout(tab, 3*time.Minute)
+	t.Cleanup(stop)
+	var mu sync.Mutex
+	var said []string // guarded by mu
+	v := &visitor{&module{t, tab}, func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(said)
+	}}
+	console := chromedp.Console(tab)
+	var listening sync.WaitGroup
+	listening.Go(func() {
+		for message, err := range console {
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			said = append(said, fmt.Sprintf("%s: %s %s", message.Type, message.Text, message.URL))
+			mu.Unlock()
+		}
+	})
+	t.Cleanup(func() { stop(); listening.Wait() })
+	v.open(url)
+	return v
+}
+
+func (v *visitor) open(url string) {
+	v.t.Helper()
+	if err := chromedp.Do(v.tab, chromedp.Navigate(url)); err != nil {
+		v.t.Fatalf("open %s: %v", url, err)
+	}
+}
+
+// sees waits until an expression is true on the page; $ finds an element by its id.
+func (v *visitor) sees(what, expression string) {
+	v.t.Helper()
+	var got string
+	v.do(&got, `
+		const $ = id => document.getElementById(id), text = id => $(id).innerText
+		for (const end = performance.now() + 20000; ;) {
+			if (`+expression+`) return ''
+			if (performance.now() > end) return document.body.innerText
+			await new Promise(resolve => setTimeout(resolve, 20))
+		}`)
+	if got != "" {
+		v.t.Fatalf("the page never shows %s:\n%s\nconsole: %q", what, got, v.console())
+	}
+}
+
+// reads returns the text of an element.
+func (v *visitor) reads(id string) (text string) {
+	v.t.Helper()
+	v.do(&text, `return document.getElementById(`+quote(id)+`).innerText`)
+	return text
+}
+
+func (v *visitor) press(keys ...string) {
+	v.t.Helper()
+	for _, key := range keys {
+		if err := chromedp.Do(v.tab, chromedp.KeyEvent(key)); err != nil {
+			v.t.Fatal(err)
+		}
+	}
+}
+
+func (v *visitor) click(id string) {
+	v.t.Helper()
+	if err := chromedp.Do(v.tab, chromedp.Click("#"+id)); err != nil {
+		v.t.Fatalf("click on %s: %v", id, err)
+	}
+}
+
+// types writes into the field that has the focus, or gets it.
+func (v *visitor) types(id, text string) {
+	v.t.Helper()
+	if err := chromedp.Do(v.tab, chromedp.SendKeys("#"+id, text)); err != nil {
+		v.t.Fatalf("type into %s: %v", id, err)
+	}
+}
+
+// quiet demands that nothing was said on the console.
+func (v *visitor) quiet() {
+	v.t.Helper()
+	if said := v.console(); len(said) > 0 {
+		v.t.Errorf("console: %q", said)
+	}
+}
+
+// shots keeps pictures of the page as it is, on a phone and on a desk, in light and in dark, and
+// demands that nothing is cut off at the side. They are in the folder that go test -artifacts names.
+func (v *visitor) shots(name string) {
+	v.t.Helper()
+	for _, screen := range []struct {
+		name          string
+		width, height int64
+	}{{"phone", 360, 740}, {"desk", 1280, 860}} {
+		for _, scheme := range []string{"light", "dark"} {
+			media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}
+			err := chromedp.Do(v.tab, chromedp.EmulateViewport(screen.width, screen.height), chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+				_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, media)
+				return err
+			}))
+			if err != nil {
+				v.t.Fatal(err)
+			}
+			var over []string
+			v.do(&over, `return [...document.querySelectorAll('body *')].filter(e => e.checkVisibility() && !e.closest('.skip, .hidden') && e.getBoundingClientRect().right > innerWidth + 1)
+				.map(e => e.tagName + '#' + e.id)`)
+			if len(over) > 0 {
+				v.t.Errorf("%s on a %s: %q are cut off at the side", name, screen.name, over)
+			}
+			picture, err := chromedp.Run(v.tab, chromedp.FullScreenshot(100))
+			if err != nil {
+				v.t.Fatal(err)
+			}
+			file := filepath.Join(v.t.ArtifactDir(), name+"-"+screen.name+"-"+scheme+".png")
+			if err := os.WriteFile(file, picture, 0o600); err != nil {
+				v.t.Fatal(err)
+			}
+		}
+	}
+}
+
+// A person makes a key, registers, sends, and sees what others send; everything by the keyboard.
+func TestPage(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	archiver := s.archiver()
+	back := s.consensor(archiver.url())
+	fronts := []*role{s.beside(archiver.url(), back, "front1"), s.beside(archiver.url(), back, "front2")}
+	d := openDoor(t, back)
+	friend := newWallet(t, d.network(t))
+	friend.settle(t, d, "friend")
+	v := visits(t, browse(t), archiver.url())
+
+	t.Run("connect", func(t *testing.T) { v.in(t).connects(append(fronts, back)) })
+	t.Run("register", func(t *testing.T) { v.in(t).registers(s) })
+	t.Run("send", func(t *testing.T) { v.in(t).sends(d, friend) })
+	t.Run("look up", func(t *testing.T) { v.in(t).looksUp(friend) })
+	t.Run("inject", func(t *testing.T) { v.in(t).pastes(friend) })
+	t.Run("frames", func(t *testing.T) { v.in(t).opensFrames() })
+	t.Run("a node that is killed", func(t *testing.T) { v.in(t).recovers(archiver, fronts, friend) })
+	t.Run("come back", func(t *testing.T) { v.in(t).comesBack() })
+	v.quiet()
+}
+
+// in is the same visitor within a part of the test.
+func (v *visitor) in(t *testing.T) *visitor {
+	return &visitor{v.module.in(t), v.console}
+}
+
+func (v *visitor) connects(nodes []*role) {
+	v.sees("that it is connected", `text('status') === 'Connected' && !$('trips').hidden && $('reserve').innerText.startsWith('node')`)
+	node := v.reads("node")
+	if !slices.ContainsFunc(nodes, func(r *role) bool { return r.peerID == node }) {
+		v.t.Errorf("connected to %s, which is none of ours", node)
+	}
+	var got struct {
+		Path   string
+		Phases []string
+		Trips  int
+	}
+	v.do(&got, `
+		const list = document.querySelectorAll('#phases li')
+		return { path: document.getElementById('path').innerText, trips: document.querySelectorAll('#plot .trip').length,
+			phases: [...list].filter(each => /[0-9] ms$/.test(each.children[1].textContent)).map(each => each.dataset.phase) }`)
+	want := []string{"archiver", "list", "signalling", "answer", "ice", "channel"}
+	if got.Path != "UDP, directly" || !slices.Equal(got.Phases, want) || got.Trips == 0 {
+		v.t.Errorf("got %+v, want UDP, the phases %q and a plot", got, want)
+	}
+	v.sees("how fast each node answers", `[...document.querySelectorAll('#nodes tbody .number')].filter(cell => / ms$/.test(cell.innerText)).length === 3`)
+	v.shots("1-first-view")
+}
+
+func (v *visitor) registers(s *site) {
+	v.do(nil, `
+		window.saved = []
+		const create = URL.createObjectURL
+		URL.createObjectURL = blob => { blob.text().then(text => saved.push(text)); return create.call(URL, blob) }
+		document.getElementById('wallet').focus()`)
+	v.press("\t", "\r") // the first thing there is to do
+	v.sees("a field for the name", `!$('register').hidden && document.activeElement === $('name')`)
+	v.shots("2-name")
+	v.press(strings.Split("visitor", "")...)
+	v.press("\r")
+	v.sees("the balance", `text('balance') === '50' && text('owner') === 'visitor'`)
+	v.click("save")
+	var file string
+	v.do(&file, `
+		while (!saved.length) await new Promise(resolve => setTimeout(resolve, 20))
+		return saved[0]`)
+	// The terminal takes the file.
+	address := v.reads("address")
+	path := s.file("visitor.json", file)
+	var tx struct{ From string }
+	out := s.run("client", "tx", "create", "--amount", "1", "--key", path, "--archiver", v.archiver()).exits(0).stdout
+	if err := json.Unmarshal([]byte(out), &tx); err != nil || tx.From != address {
+		v.t.Errorf("client tx with the key file = %s, want it from %s", out, address)
+	}
+}
+
+// archiver is the origin of the page.
+func (v *visitor) archiver() (origin string) {
+	v.do(&origin, `return location.origin`)
+	return origin
+}
+
+func (v *visitor) sends(d door, friend wallet) {
+	v.do(nil, `document.getElementById('to').focus()`)
+	v.press(strings.Split("friend", "")...)
+	v.press("\t")
+	v.press(strings.Split("5.5", "")...)
+	v.press("\r")
+	v.sees("what is about to be sent", `$('confirm').open && /5.5 LIB/.test(text('confirm')) && /friend/.test(text('confirm'))`)
+	v.shots("3-confirm")
+	v.do(nil, `document.getElementById('confirm-yes').focus()`)
+	v.press("\r")
+	v.sees("that it was sent", `/^Sent 5.5 LIB to friend/.test(text('send-said')) && text('balance') === '43.7307'`)
+	// Somebody else sends: nobody asks, a node tells.
+	id := v.reads("address")
+	text, txID, err := friend.transfer(id, lib(2))
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	if got, err := d.inject(text); err != nil || !got.Success {
+		v.t.Fatalf("inject = %+v, %v", got, err)
+	}
+	applied(v.t, d, txID)
+	v.sees("what came in", `text('balance') === '45.7307' && /\+2 LIB/.test(text('events'))`)
+	v.shots("4-account")
+
+	for _, tt := range []struct{ name, to, amount, want string }{
+		{"nobody of that name", "nobodyatall", "1", "Nobody is called nobodyatall"},
+		{"no amount", "friend", "one", "not an amount"},
+		{"too much", "friend", "45", "You have 45.7307 LIB"},
+		{"nobody", "", "1", "Enter a name"},
+		{"to oneself", id, "1", "your own account"},
+		{"no such account", strings.Repeat("ab", 32), "1", "has no account yet"},
+	} {
+		v.do(nil, `document.getElementById('send').reset()`)
+		if tt.to != "" {
+			v.types("to", tt.to)
+		}
+		v.types("amount", tt.amount+"\r")
+		if tt.name == "no such account" {
+			v.sees("a question", `$('confirm').open`)
+			v.click("confirm-yes")
+		}
+		v.sees(tt.name, `$('send-said').dataset.kind === 'bad' && text('send-said').includes(`+quote(tt.want)+`)`)
+	}
+	v.do(nil, `document.getElementById('send').reset()`)
+}
+
+func (v *visitor) looksUp(friend wallet) {
+	v.types("who", "friend\r")
+	v.sees("the account", `!$('found').hidden && /friend/.test(text('found')) && /LIB/.test(text('found')) && text('found').includes(`+quote(friend.id())+`)`)
+	v.do(nil, `document.getElementById('who').value = ''`)
+	v.types("who", strings.Repeat("12", 32)+"\r")
+	v.sees("that there is none", `$('found').hidden && /no account at this address/.test(text('look-said'))`)
+}
+
+// pastes sends what was signed the way of Ethereum.
+func (v *visitor) pastes(friend wallet) {
+	v.do(nil, `document.getElementById('advanced').open = true`)
+	paste := func(text string) {
+		v.do(nil, `
+			document.getElementById('tx').value = `+quote(text)+`
+			document.getElementById('inject').requestSubmit()`)
+	}
+	for _, tt := range []struct{ name, text, want string }{
+		{"no JSON", "hello", "not a transaction"},
+		{"not signed", `{"type":"create"}`, "not signed"},
+		{"a forgery", `{"type":"create","amount":{"dataType":"bi","value":"1"},"from":"` + friend.id() + `","networkId":"` + friend.network + `","timestamp":` + fmt.Sprint(time.Now().UnixMilli()) + `,"sign":{"owner":"` + friend.id() + `","sig":"00"}}`, ""},
+	} {
+		paste(tt.text)
+		v.sees(tt.name, `$('inject-said').dataset.kind === 'bad' && text('inject-said').includes(`+quote(tt.want)+`)`)
+	}
+	tx, txID, err := friend.create(lib(7))
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	paste(tx)
+	v.sees("that it was applied", `$('inject-said').dataset.kind === 'good' && text('inject-said').includes(`+quote(txID)+`)`)
+}
+
+func (v *visitor) opensFrames() {
+	var text string
+	v.do(&text, `
+		const row = [...document.querySelectorAll('#log li')].find(row => /inject/.test(row.innerText))
+		row.querySelector('summary').click()
+		while (!row.querySelector('pre')) await new Promise(resolve => setTimeout(resolve, 20))
+		row.scrollIntoView()
+		return row.querySelector('pre').innerText`)
+	if !json.Valid([]byte(text)) || !strings.Contains(text, "inject") {
+		v.t.Errorf("the frame is %s, want its JSON", text)
+	}
+	v.shots("5-developers")
+	v.do(nil, `document.getElementById('advanced').open = false`)
+}
+
+// recovers has the node killed that the page shows, unless that is the one with the ledger.
+func (v *visitor) recovers(archiver *role, fronts []*role, friend wallet) {
+	for range 20 {
+		if slices.ContainsFunc(fronts, func(r *role) bool { return r.peerID == v.reads("node") }) {
+			break
+		}
+		v.open(archiver.url())
+		v.sees("that it is connected", `text('status') === 'Connected' && !$('trips').hidden`)
+	}
+	victim := v.reads("node")
+	for _, front := range fronts {
+		if front.peerID == victim {
+			if err := front.cmd.Process.Signal(syscall.SIGKILL); err != nil {
+				v.t.Fatal(err)
+			}
+		}
+	}
+	v.sees("another node", `text('status') === 'Connected' && text('node') !== `+quote(victim)+` && !$('trips').hidden`)
+	v.do(nil, `document.getElementById('who').value = ''`)
+	v.types("who", "friend\r")
+	v.sees("the account", `!$('found').hidden && text('found').includes(`+quote(friend.id())+`)`)
+}
+
+// comesBack finds the key where it was, and that no script can read it.
+func (v *visitor) comesBack() {
+	address := v.reads("address")
+	v.open(v.archiver())
+	v.sees("the account again", `text('balance') === '45.7307' && text('owner') === 'visitor' && $('backup').hidden`)
+	if got := v.reads("address"); got != address {
+		v.t.Errorf("the address is %s, want %s", got, address)
+	}
+	message, _ := v.fails(`
+		const { load } = await import('/page/keys.js')
+		await crypto.subtle.exportKey('pkcs8', (await load()).secret)`)
+	if !strings.Contains(message, "not extractable") {
+		v.t.Errorf("reading the key: %s, want it refused", message)
+	}
+	v.click("forget")
+	v.sees("a question", `$('confirm').open`)
+	v.click("confirm-yes")
+	v.sees("the start", `!$('no-key').hidden`)
+}
+
+// transfer makes a transaction that sends the user's money to another one.
+func (w wallet) transfer(to string, amount *big.Int) (text, txID string, err error) {
+	pair := []string{w.id(), to}
+	slices.Sort(pair)
+	return w.sign(signing.Object{
+		"type": "transfer", "to": to, "amount": amount, "fee": lib(1), "chatId": signing.Hash([]byte(pair[0] + pair[1])),
+	})
+}

@@ -1,0 +1,88 @@
+// The page: connects to a node, and gives the connection to its parts.
+import { connect } from '/liberdus.js'
+import { $, show, todo, sentence } from './dom.js'
+import { newConnection } from './connection.js'
+import { newFrames } from './frames.js'
+import { newTools } from './tools.js'
+import { newWallet } from './wallet.js'
+import { readNetwork } from './transactions.js'
+
+const WORDS = { connecting: 'Connecting…', connected: 'Connected', lost: 'Reconnecting…', failed: 'Not connected' }
+
+function status (state) {
+  $('status').dataset.state = state
+  $('status-text').textContent = WORDS[state]
+  if (state === 'connected') show($('trouble'), false)
+}
+
+function trouble (err) {
+  status('failed')
+  $('trouble-what').textContent = sentence(err.message)
+  $('trouble-todo').textContent = todo(err)
+  show($('trouble'))
+}
+
+// network is as the archiver told last: it may be away while the nodes are not.
+let known
+async function network () {
+  try {
+    known = await readNetwork()
+  } catch (err) {
+    if (!known) throw err
+  }
+  return known
+}
+
+const connection = newConnection(status)
+const frames = newFrames()
+const tools = newTools()
+const wallet = newWallet(network)
+
+function onEvent (event) {
+  if (event.type === 'frame') frames.on(event)
+  if (event.type === 'warning') {
+    $('warning').textContent = sentence(event.text)
+    show($('warning'))
+  }
+  connection.on(event)
+}
+
+// retry is over when ms have passed, or the user does not want to wait.
+const retry = ms => new Promise(resolve => {
+  const timer = setTimeout(resolve, ms)
+  $('trouble-retry').onclick = () => { clearTimeout(timer); resolve() }
+})
+
+async function open () {
+  for (let wait = 1000; ; wait = Math.min(2 * wait, 15000)) {
+    try {
+      status('connecting')
+      return await connect({ onEvent })
+    } catch (err) {
+      trouble(err)
+      await retry(wait)
+    }
+  }
+}
+
+async function parameters (client) {
+  for (;;) {
+    try {
+      const { body, ms } = await client.request('network/parameters')
+      performance.measure('liberdus first answer', { start: 0, end: performance.now(), detail: { ms } })
+      return body.parameters.current
+    } catch {
+      await retry(1000)
+    }
+  }
+}
+
+const shown = wallet.start()
+const client = await open()
+performance.mark('liberdus connected')
+network().catch(() => {}) // it is needed only for signing, which says what is wrong
+connection.watch(client)
+const current = await parameters(client)
+await shown
+wallet.connected(client, current)
+tools.connected(client, connection)
