@@ -120,6 +120,9 @@ func (h *labHost) consensor(more ...string) *role {
 	return h.start(append(args, more...)...)
 }
 
+// gateway returns the router's address on h's network.
+func (h *labHost) gateway() string { return strings.TrimSuffix(h.addr, "2") + "1" }
+
 // asks demands that a client on h is answered, over WebRTC.
 func (h *labHost) asks(node *role) {
 	h.t.Helper()

@@ -45,6 +45,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(talkerEnv) != "" {
 		os.Exit(talk())
 	}
+	if os.Getenv(askerEnv) != "" {
+		os.Exit(askOnAndOn())
+	}
 	os.Exit(suite(m))
 }
 

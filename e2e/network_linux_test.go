@@ -201,10 +201,9 @@ func TestClientAddressChanges(t *testing.T) {
 	host, client := l.host(), l.host()
 	talker := client.talk(host.consensor("--family", "4"))
 	said := talker.out.mark()
-	gateway := strings.TrimSuffix(client.addr, "2") + "1"
 	l.sh(client.site, "ip", "addr", "del", client.addr+"/24", "dev", "eth0")
 	l.sh(client.site, "ip", "addr", "add", strings.TrimSuffix(client.addr, "2")+"77/24", "dev", "eth0")
-	l.sh(client.site, "ip", "route", "add", "default", "via", gateway)
+	l.sh(client.site, "ip", "route", "add", "default", "via", client.gateway())
 	talker.within(t, said, "ended", noticed)
 	talker.within(t, talker.out.mark(), "reply", noticed)
 }
