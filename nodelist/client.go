@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/liberdus/liberdus/internal/signing"
 )
 
 // ErrNotArchiver is wrapped by an error of [Client.RTC] when the URL answers
@@ -44,6 +46,9 @@ type ClientConfig struct {
 	Timeout time.Duration
 	// KnownKeys remembers keys and epochs. Nil means in memory.
 	KnownKeys *KnownKeys
+	// Folder is where the latest list is kept, see [Client.Kept]; it must exist.
+	// Empty means nowhere.
+	Folder string
 	// Log gets warnings. Nil means nobody.
 	Log *slog.Logger
 }
@@ -55,6 +60,7 @@ const defaultTimeout = 10 * time.Second
 // called from any goroutine.
 type Client struct {
 	archiver Archiver // fixed, like all up to log
+	folder   string
 	http     http.Client
 	timeout  time.Duration
 	known    *KnownKeys
@@ -70,6 +76,7 @@ type Client struct {
 func NewClient(a Archiver, cfg ClientConfig) *Client {
 	c := &Client{
 		archiver: Archiver{URL: strings.TrimRight(a.URL, "/"), Key: strings.ToLower(a.Key)},
+		folder:   cfg.Folder,
 		timeout:  cmp.Or(cfg.Timeout, defaultTimeout),
 		known:    cmp.Or(cfg.KnownKeys, &KnownKeys{}),
 		log:      cmp.Or(cfg.Log, slog.New(slog.DiscardHandler)),
@@ -118,8 +125,10 @@ type Info struct {
 // An anchor ties the archiver's clock to ours.
 type anchor struct {
 	Info
-	rtc RTC
-	at  time.Time // our clock when the archiver's was Info.Time
+	rtc   RTC
+	at    time.Time // our clock when the archiver's was Info.Time
+	doc   signing.Object
+	nonce string // of doc
 }
 
 // now returns the archiver's clock. Time that passes counts by whichever of the

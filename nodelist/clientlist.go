@@ -50,6 +50,9 @@ func (c *Client) list(ctx context.Context, path string, body []byte, kind string
 	if err := c.raise(key, list.Epoch, floor); err != nil {
 		return SignedList{}, err
 	}
+	if kind == kindActive {
+		c.store(a, o, list)
+	}
 	return list, nil
 }
 

@@ -35,7 +35,7 @@ func (c *Client) fetchRTC(ctx context.Context) (*anchor, error) {
 	if err := c.keep(key); err != nil {
 		return nil, err
 	}
-	a := &anchor{Info: info, rtc: r, at: before.Add(took / 2)}
+	a := &anchor{Info: info, rtc: r, at: before.Add(took / 2), doc: o, nonce: nonce}
 	a.Key, a.Skew = key, info.Time.Sub(a.at.Round(0))
 	return a, nil
 }

@@ -59,10 +59,17 @@ func (c *Client) silent(err error) error {
 		err = wrapped.Err // without the URL, which is said already
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("no answer within %v: %w; check the URL and that the archiver runs", c.timeout, err)
+		return &unreachable{fmt.Errorf("no answer within %v: %w; check the URL and that the archiver runs", c.timeout, err)}
 	}
-	return fmt.Errorf("no answer: %w; check the URL and that the archiver runs", err)
+	return &unreachable{fmt.Errorf("no answer: %w; check the URL and that the archiver runs", err)}
 }
+
+// An unreachable is an ErrUnreachable that does not say so in its text.
+type unreachable struct{ err error }
+
+func (e *unreachable) Error() string        { return e.err.Error() }
+func (e *unreachable) Unwrap() error        { return e.err }
+func (e *unreachable) Is(target error) bool { return target == ErrUnreachable }
 
 // readAnswer returns the object that an answer holds.
 func readAnswer(resp *http.Response, text []byte) (signing.Object, error) {
@@ -76,6 +83,8 @@ func readAnswer(resp *http.Response, text []byte) (signing.Object, error) {
 		return nil, errNotFound
 	case resp.StatusCode >= 300 && resp.StatusCode < 400:
 		return nil, fmt.Errorf("it redirects to %s, give that URL instead", clip(resp.Header.Get("Location")))
+	case resp.StatusCode >= 500:
+		return nil, &unreachable{fmt.Errorf("it answers %s: %s", clip(resp.Status), clip(string(text)))}
 	case resp.StatusCode != http.StatusOK:
 		return nil, fmt.Errorf("it answers %s: %s", clip(resp.Status), clip(string(text)))
 	case err != nil:

@@ -47,7 +47,7 @@ func New(cfg Config) (*Client, error) {
 		if err != nil {
 			return nil, &UsageError{fmt.Errorf("--archiver: %w", err)}
 		}
-		n := nodelist.NewClient(a, nodelist.ClientConfig{KnownKeys: known, Log: c.log})
+		n := nodelist.NewClient(a, nodelist.ClientConfig{KnownKeys: known, Folder: dir, Log: c.log})
 		if w := n.Warning(); w != "" {
 			c.log.Warn(w)
 		}

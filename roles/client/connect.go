@@ -31,20 +31,64 @@ type conversation struct {
 
 // connect opens a session with the node the user named, or with one from the
 // list of the first archiver through which it can be done: one that is not to be
-// avoided, if there is any.
+// avoided, if there is any. Where no archiver can be asked, but one did answer at
+// an earlier time, what it said then is tried.
 func (c *Client) connect(ctx context.Context, avoid []string) (*conversation, error) {
 	var failed []error
-	for _, a := range c.archivers {
-		conv, err := c.connectThrough(ctx, a, avoid)
+	var mute []*nodelist.Client
+	for i, a := range c.archivers {
+		// Archivers that say nothing leave time for the next, and for what is kept.
+		actx, cancel := share(ctx, len(c.archivers)-i+1)
+		at, targets, err := c.lookUp(actx, a, avoid)
+		cancel()
 		if err == nil {
-			return conv, nil
+			var conv *conversation
+			if conv, err = c.connectThrough(ctx, a, at, targets); err == nil {
+				return conv, nil
+			}
 		}
 		failed = append(failed, err)
+		if errors.Is(err, nodelist.ErrUnreachable) {
+			mute = append(mute, a)
+		}
 		if ctx.Err() != nil {
-			break
+			return nil, together(failed)
 		}
 	}
+	for _, a := range mute {
+		at, list, err := a.Kept()
+		if err != nil {
+			c.log.Debug("nothing to go by without the archiver", "archiver", a.Archiver().URL, "err", err)
+			continue
+		}
+		targets, err := c.targets(a, at, list, avoid)
+		if err != nil {
+			continue
+		}
+		conv, err := c.connectThrough(ctx, a, at, targets)
+		if err == nil {
+			c.log.Warn("the archiver cannot be asked: an earlier list is used", "archiver", a.Archiver().URL, "of", list.Time.Format(time.DateTime))
+			return conv, nil
+		}
+		c.log.Debug("no node of an earlier list", "archiver", a.Archiver().URL, "err", err)
+	}
 	return nil, together(failed)
+}
+
+// lookUp asks an archiver where its signalling server is, and whom to dial there.
+func (c *Client) lookUp(ctx context.Context, a *nodelist.Client, avoid []string) (at nodelist.Signalling, targets []rtc.Target, err error) {
+	c.cfg.Progress("asking the archiver " + a.Archiver().URL)
+	if at, err = a.Signalling(ctx); err != nil {
+		return at, nil, err
+	}
+	var list nodelist.SignedList
+	if c.cfg.Peer == "" && !at.Foreign {
+		if list, err = a.Active(ctx); err != nil {
+			return at, nil, err
+		}
+	}
+	targets, err = c.targets(a, at, list, avoid)
+	return at, targets, err
 }
 
 // together makes one error of those of several archivers; it has the hop of the
@@ -56,16 +100,8 @@ func together(failed []error) error {
 	return &hopError{Hop(failed[0]), errors.Join(failed...)}
 }
 
-func (c *Client) connectThrough(ctx context.Context, a *nodelist.Client, avoid []string) (*conversation, error) {
-	c.cfg.Progress("asking the archiver " + a.Archiver().URL)
-	at, err := a.Signalling(ctx)
-	if err != nil {
-		return nil, err
-	}
-	targets, err := c.targets(ctx, a, at, avoid)
-	if err != nil {
-		return nil, err
-	}
+// connectThrough dials one of the targets, through the signalling server.
+func (c *Client) connectThrough(ctx context.Context, a *nodelist.Client, at nodelist.Signalling, targets []rtc.Target) (*conversation, error) {
 	d, err := c.dialler(ctx, a.Archiver(), at)
 	if err != nil {
 		return nil, err
@@ -106,7 +142,7 @@ func share(ctx context.Context, n int) (context.Context, context.CancelFunc) {
 var errNoOther = errors.New("there is no other node")
 
 // targets returns whom to dial, and what each must prove.
-func (c *Client) targets(ctx context.Context, a *nodelist.Client, at nodelist.Signalling, avoid []string) ([]rtc.Target, error) {
+func (c *Client) targets(a *nodelist.Client, at nodelist.Signalling, list nodelist.SignedList, avoid []string) ([]rtc.Target, error) {
 	server := a.Archiver().URL
 	switch id := c.cfg.Peer; {
 	case id != "" && nodelist.IsKey(id):
@@ -118,10 +154,6 @@ func (c *Client) targets(ctx context.Context, a *nodelist.Client, at nodelist.Si
 		return []rtc.Target{{Server: server, PeerID: id, Dialect: rtc.Dialect(c.cfg.Dialect)}}, nil
 	case at.Foreign:
 		return nil, &hopError{hopArchiver, fmt.Errorf("%s is not an archiver and has no list of nodes: name one with --peer ID", server)}
-	}
-	list, err := a.Active(ctx)
-	if err != nil {
-		return nil, err
 	}
 	if len(list.Nodes) == 0 {
 		return nil, &hopError{hopArchiver, fmt.Errorf("archiver %s: no active node on its list; is a consensor running and joined?", server)}

@@ -100,7 +100,7 @@ func (r *race) run(ctx context.Context) (answer, error) {
 				slow.Reset(0)
 				continue
 			}
-			if len(r.tried) >= r.c.most || ctx.Err() != nil {
+			if len(r.tried) >= r.c.most || r.ctx.Err() != nil { // of its deadline, or the pool's end
 				return res.answer, res.err
 			}
 			m, err := r.p.other(ctx, r.tried, same)

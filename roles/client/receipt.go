@@ -52,7 +52,7 @@ func (c *Client) await(ctx context.Context, id string, long time.Duration) (json
 	defer tick.Stop()
 	for {
 		receipt, err := c.receipt(ctx, id)
-		if receipt != nil || err != nil && ctx.Err() == nil {
+		if receipt != nil || err != nil && ctx.Err() == nil && !late(ctx) {
 			return receipt, err
 		}
 		select {
@@ -61,6 +61,12 @@ func (c *Client) await(ctx context.Context, id string, long time.Duration) (json
 			return nil, context.Cause(ctx)
 		}
 	}
+}
+
+// late reports whether the deadline of ctx is over, which ctx learns a moment later.
+func late(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ok && time.Until(deadline) <= 0
 }
 
 // judge returns ErrRefused for the receipt of a transaction that failed.
