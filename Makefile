@@ -42,11 +42,13 @@ bench: setup build ## side by side with what it is compared with; BENCH="-run re
 bench-go: ## the benchmarks of single packages
 	$(GO) test -run '^$$' -bench . -count 3 ./internal/... ./rtc ./signaling ./nodelist
 
-# How many connects `make soak` breaks off.
+# How many connects `make soak` breaks off, and how many sessions it uses and closes.
 CHURNS ?= 10000
+ROUNDS ?= 3000
 
-soak: ## break off CHURNS (10000) connects at random moments; fail if anything stays
+soak: ## break off CHURNS (10000) connects, use and close ROUNDS (3000) sessions; fail if anything stays
 	$(GO) test -count=1 -timeout 2h -v -run '^TestChurn$$' ./rtc -args -churns $(CHURNS)
+	$(GO) test -count=1 -timeout 2h -v -run '^TestSessionsComeAndGo$$' ./roles/client -args -rounds $(ROUNDS)
 
 module: ## make internal/web/liberdus.min.js of liberdus.js, after a change to it
 	cd e2e/js && node_modules/.bin/esbuild ../../internal/web/liberdus.js --minify --format=esm --target=es2022 --outfile=../../internal/web/liberdus.min.js
