@@ -16,6 +16,7 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
 	"github.com/liberdus/liberdus/internal/signing"
@@ -32,7 +33,7 @@ func visits(t *testing.T, browser context.Context, url string) *visitor {
 	t.Helper()
 	tab, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
-	if err := chromedp.Do(tab); err != nil {
+	if err := chromedp.Do(tab, chromedp.EmulateViewport(1280, 860)); err != nil {
 		t.Fatal(err)
 	}
 	tab, stop := context.WithTimeout(tab, 3*time.Minute)
@@ -128,12 +129,15 @@ func (v *visitor) quiet() {
 func (v *visitor) shots(name string) {
 	v.t.Helper()
 	for _, screen := range []struct {
-		name          string
-		width, height int64
-	}{{"phone", 360, 740}, {"desk", 1280, 860}} {
+		name   string
+		resize chromedp.Action[chromedp.Void]
+	}{
+		{"desk", chromedp.EmulateViewport(1280, 860)},
+		{"phone", chromedp.EmulateViewport(360, 740, chromedp.EmulateMobile)},
+	} {
 		for _, scheme := range []string{"light", "dark"} {
 			media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}
-			err := chromedp.Do(v.tab, chromedp.EmulateViewport(screen.width, screen.height), chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+			err := chromedp.Do(v.tab, screen.resize, chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 				_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, media)
 				return err
 			}))
@@ -141,7 +145,9 @@ func (v *visitor) shots(name string) {
 				v.t.Fatal(err)
 			}
 			var over []string
-			v.do(&over, `return [...document.querySelectorAll('body *')].filter(e => e.checkVisibility() && !e.closest('.skip, .hidden') && e.getBoundingClientRect().right > innerWidth + 1)
+			v.do(&over, `
+				await new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(resolve)))
+				return [...document.querySelectorAll('body *')].filter(e => e.checkVisibility() && !e.closest('.skip, .hidden, pre') && e.getBoundingClientRect().right > innerWidth + 1)
 				.map(e => e.tagName + '#' + e.id)`)
 			if len(over) > 0 {
 				v.t.Errorf("%s on a %s: %q are cut off at the side", name, screen.name, over)
@@ -248,7 +254,7 @@ func (v *visitor) sends(d door, friend wallet) {
 	v.press("\t")
 	v.press(strings.Split("5.5", "")...)
 	v.press("\r")
-	v.sees("what is about to be sent", `$('confirm').open && /5.5 LIB/.test(text('confirm')) && /friend/.test(text('confirm'))`)
+	v.sees("what is about to be sent", `$('confirm').open && /5.5 LIB/.test(text('confirm')) && text('confirm').includes(`+quote(friend.id())+`)`)
 	v.shots("3-confirm")
 	v.do(nil, `document.getElementById('confirm-yes').focus()`)
 	v.press("\r")
@@ -352,7 +358,8 @@ func (v *visitor) recovers(archiver *role, fronts []*role, friend wallet) {
 			}
 		}
 	}
-	v.sees("another node", `text('status') === 'Connected' && text('node') !== `+quote(victim)+` && !$('trips').hidden`)
+	v.sees("another node", `text('status') === 'Connected' && text('node') !== `+quote(victim)+` && !$('trips').hidden &&
+		!document.querySelector('#nodes [data-peer="`+victim+`"] .tag')`)
 	v.do(nil, `document.getElementById('who').value = ''`)
 	v.types("who", "friend\r")
 	v.sees("the account", `!$('found').hidden && text('found').includes(`+quote(friend.id())+`)`)
@@ -376,6 +383,81 @@ func (v *visitor) comesBack() {
 	v.sees("a question", `$('confirm').open`)
 	v.click("confirm-yes")
 	v.sees("the start", `!$('no-key').hidden`)
+}
+
+// The page is there before any node, on a computer whose clock is wrong, and beside a PeerJS server at
+// the root. It goes on by itself as nodes come and go.
+func TestPageWithoutNodes(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	archiver := s.archiver("--path", "/")
+	v := visits(t, browse(t), "about:blank")
+	late := page.AddScriptToEvaluateOnNewDocumentParams{Source: `
+		const now = Date.now
+		Date.now = () => now() - 600000`}
+	err := chromedp.Do(v.tab, chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, page.AddScriptToEvaluateOnNewDocument, late)
+		return err
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.open(archiver.url() + "/app")
+	v.sees("that there is no node", `text('status') === 'Not connected' && /No node is there/.test(text('trouble')) && /tries again by itself/.test(text('trouble'))`)
+	v.shots("6-no-node")
+
+	node := s.consensor(archiver.url())
+	v.sees("that it is connected", `text('status') === 'Connected' && $('trouble').hidden && text('node') === `+quote(node.peerID))
+	v.sees("a word about the clock", `/clock of this device is wrong/.test(text('warning'))`)
+	for _, tt := range []struct{ name, content, want string }{
+		{"no key file", "hello", "This is not a key file"},
+		{"a key of another kind", s.keygen("secp256k1"), "of the Ethereum kind"},
+		{"a damaged key file", strings.Replace(s.keygen("ed25519"), `"secretKey":"`, `"secretKey":"0000`, 1), "This is not a key file"},
+		{"two keys that do not belong together", `{"publicKey":"` + strings.Repeat("0", 64) + `","secretKey":"` + strings.Repeat("1", 64) + `"}`, "do not belong together"},
+	} {
+		v.gives("restore", s.file("bad.json", tt.content))
+		v.sees(tt.name, `text('restore-said').includes(`+quote(tt.want)+`)`)
+	}
+	key := s.keygen("ed25519")
+	v.gives("restore", s.file("good.json", key))
+	v.sees("a field for the name", `!$('register').hidden && document.activeElement === $('name') && $('backup').hidden && $('unsaved').hidden`)
+	if address := v.reads("address"); !strings.Contains(key, address) {
+		t.Errorf("the address is %s, want that of %s", address, key)
+	}
+	v.types("name", "No Name!\r")
+	v.sees("what a name is", `/1 to 20 small letters/.test(text('register-said'))`)
+	v.do(nil, `document.getElementById('name').value = ''`)
+	v.types("name", "latecomer\r")
+	v.sees("the balance", `text('balance') === '50' && text('owner') === 'latecomer'`)
+
+	node.kill()
+	v.sees("that it went away", `text('status') === 'Reconnecting…' && /went away/.test(text('connected'))`)
+	v.shots("7-lost")
+	s.consensor(archiver.url())
+	v.sees("that it is back", `text('status') === 'Connected'`)
+	v.types("who", "latecomer\r")
+	v.sees("the account", `!$('found').hidden && /50 LIB/.test(text('found'))`)
+	v.quiet()
+}
+
+// keygen returns what the terminal writes into a key file.
+func (s *site) keygen(scheme string) string {
+	s.t.Helper()
+	path := filepath.Join(s.t.TempDir(), "key.json")
+	s.run("client", "keygen", "--scheme", scheme, "--out", path).exits(0)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return string(text)
+}
+
+// gives chooses a file in a field.
+func (v *visitor) gives(id, path string) {
+	v.t.Helper()
+	if err := chromedp.Do(v.tab, chromedp.SetUploadFiles("#"+id, []string{path})); err != nil {
+		v.t.Fatal(err)
+	}
 }
 
 // transfer makes a transaction that sends the user's money to another one.

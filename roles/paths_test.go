@@ -65,6 +65,33 @@ func TestPaths(t *testing.T) {
 	}
 }
 
+// Browsers get the page where others get text, and it may open WebSockets at the port that clients are told.
+func TestPageForBrowsers(t *testing.T) {
+	for _, tt := range []struct{ name, path, at, public, sockets string }{
+		{"beside the PeerJS server", "/liberdus-peer", "/", "", ""},
+		{"with the PeerJS server at the root", "/", "/app", "", ""},
+		{"behind a TLS terminator", "/liberdus-peer", "/", "https://archiver.example.org", "wss://archiver.example.org"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := startArchiver(t, func(c *config.Archiver) { c.Path, c.PublicURL = tt.path, tt.public })
+			sockets := tt.sockets
+			if sockets == "" {
+				sockets = "ws" + strings.TrimPrefix(a.URL(), "http")
+			}
+			addr := strings.TrimPrefix(a.URL(), "http://")
+			ask := "GET " + tt.at + " HTTP/1.1\r\nHost: " + addr + "\r\n"
+			page, html := raw(t, addr, ask+"Accept: text/html,*/*;q=0.8\r\n\r\n")
+			if !strings.HasPrefix(html, "<!doctype html>") || !strings.Contains(page.Header.Get("Content-Security-Policy"), "connect-src 'self' "+sockets+";") {
+				t.Errorf("a browser gets %v %.40q, want the page, which may connect to %s", page.Header, html, sockets)
+			}
+			plain, text := raw(t, addr, ask+"Accept: */*\r\n\r\n")
+			if !strings.HasPrefix(text, "Liberdus archiver") || plain.Header.Get("Vary") != "Accept" {
+				t.Errorf("curl gets %v %.40q, want text", plain.Header, text)
+			}
+		})
+	}
+}
+
 // The defaults of the settings are those of the server.
 func TestDefaultsOfThePeerServer(t *testing.T) {
 	got, err := roles.PeerConfig(config.Default().Archiver)

@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -74,6 +76,56 @@ func TestFiles(t *testing.T) {
 				t.Errorf("with the ETag: %d, want 304", again.StatusCode)
 			}
 		})
+	}
+}
+
+// The page loads nothing but what is served beside it, and its policy lets it do nothing else.
+func TestPage(t *testing.T) {
+	files, err := web.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	files.ServePage(w, httptest.NewRequest("GET", "/", nil), "wss://archiver.example:6080")
+	res := w.Result()
+	text := body(t, res)
+	if got := res.Header.Get("Content-Type"); got != "text/html; charset=utf-8" {
+		t.Errorf("Content-Type = %q, want HTML", got)
+	}
+	policy := res.Header.Get("Content-Security-Policy")
+	for _, want := range []string{"default-src 'none'", "script-src 'self';", "style-src 'self';", "connect-src 'self' wss://archiver.example:6080;", "frame-ancestors 'none'", "base-uri 'none'", "trusted-types 'none'"} {
+		if !strings.Contains(policy, want) {
+			t.Errorf("Content-Security-Policy = %s, want %s", policy, want)
+		}
+	}
+	if strings.Contains(policy, "unsafe") || strings.Contains(text, " style=") || strings.Contains(text, "<style") || strings.Contains(text, " onclick") {
+		t.Error("the page has code or style of its own in it, or a policy that allows that")
+	}
+	for _, found := range regexp.MustCompile(`(?:src|href)="([^"#][^"]*)"`).FindAllStringSubmatch(text, -1) {
+		if !slices.Contains(web.Paths(), found[1]) {
+			t.Errorf("the page asks for %s, which is not served", found[1])
+		}
+	}
+	for _, path := range web.Paths() {
+		if strings.HasPrefix(path, "/page/") && !strings.Contains(text, `"`+path+`"`) {
+			t.Errorf("the page does not load %s at once", path)
+		}
+		if res := serve(t, "GET", path, nil); res.StatusCode != 200 {
+			t.Errorf("GET %s = %d, want 200", path, res.StatusCode)
+		}
+	}
+}
+
+func TestWhoTakesThePage(t *testing.T) {
+	for accept, want := range map[string]bool{
+		"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8": true,
+		"Text/HTML": true, "*/*": false, "": false, "application/json": false,
+	} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("Accept", accept)
+		if got := web.TakesPage(r); got != want {
+			t.Errorf("Accept: %s takes the page: %t, want %t", accept, got, want)
+		}
 	}
 }
 

@@ -1,5 +1,5 @@
 // The card about the connection: which node, how it was reached, how fast it answers.
-import { $, make, show, brief } from './dom.js'
+import { $, make, show, brief, what, todo } from './dom.js'
 
 const SVG = 'http://www.w3.org/2000/svg'
 const KEPT = 60 // round trips in the plot, one a second
@@ -25,7 +25,11 @@ export function newConnection (changed) {
   let trips = [] // ms, or null where none came back
   let reading = false
 
-  function step ({ at, phase, ms, peer, state }) {
+  function step ({ at, phase, ms, peer, state, error }) {
+    if (state === 'failed' && !main) {
+      $('failing').textContent = `${what({ message: error })} ${todo({ hop: peer ? phase : 'archiver', message: error })}`
+      show($('failing'))
+    }
     if (state !== 'done') return
     const taken = { from: at - ms, ms }
     if (!peer) steps[phase] = taken
@@ -49,6 +53,7 @@ export function newConnection (changed) {
   function draw () {
     $('connected').textContent = main ? `Connected to node ${brief(main.peer)}. It has proven who it is.` : 'The node went away. Looking for another one…'
     show($('facts'), !!main)
+    if (main) show($('failing'), false)
     show($('steps'), !!main)
     if (!main) return show($('trips'), false)
     $('node').textContent = main.peer

@@ -23,8 +23,18 @@ const TODO = {
   node: 'Try again in a moment: another node may answer.'
 }
 
+// what says what failed, without the names of machines where people need none.
+export function what ({ message }) {
+  if (/no node is active/.test(message)) return 'No node is there right now.'
+  if (/no proper answer/.test(message)) return 'This server does not answer.'
+  return sentence(message)
+}
+
 // todo says what may help against a failure.
-export const todo = err => TODO[err.hop] ?? 'Load the page again. If it stays, tell who runs this server.'
+export function todo ({ hop, message }) {
+  if (/no node is active/.test(message)) return 'Nodes come and go. This page tries again by itself.'
+  return TODO[hop] ?? 'Load the page again. If it stays, tell who runs this server.'
+}
 
 // sentence makes one of a message.
 export function sentence (text) {
@@ -39,7 +49,7 @@ export function say (id, kind, ...words) {
   place.replaceChildren(...words)
 }
 
-export const fail = (id, err) => say(id, 'bad', [sentence(err.message), err.hop && todo(err)].filter(Boolean).join(' '))
+export const fail = (id, err) => say(id, 'bad', [what(err), err.hop && todo(err)].filter(Boolean).join(' '))
 
 // busy keeps a form from being sent twice.
 export async function busy (form, work) {

@@ -1,6 +1,6 @@
 // The page: connects to a node, and gives the connection to its parts.
 import { connect } from '/liberdus.js'
-import { $, show, todo, sentence } from './dom.js'
+import { $, show, what, todo, sentence } from './dom.js'
 import { newConnection } from './connection.js'
 import { newFrames } from './frames.js'
 import { newTools } from './tools.js'
@@ -12,12 +12,15 @@ const WORDS = { connecting: 'Connecting…', connected: 'Connected', lost: 'Reco
 function status (state) {
   $('status').dataset.state = state
   $('status-text').textContent = WORDS[state]
-  if (state === 'connected') show($('trouble'), false)
+  if (state === 'connected') {
+    show($('trouble'), false)
+    tools.reconnected(connection)
+  }
 }
 
 function trouble (err) {
   status('failed')
-  $('trouble-what').textContent = sentence(err.message)
+  $('trouble-what').textContent = what(err)
   $('trouble-todo').textContent = todo(err)
   show($('trouble'))
 }
@@ -38,10 +41,19 @@ const frames = newFrames()
 const tools = newTools()
 const wallet = newWallet(network)
 
+// warm has the browser load what WebRTC needs while the first answers are on their way.
+let warmed
+function warm () {
+  if (!warmed) new RTCPeerConnection().close()
+  warmed = true
+}
+
 function onEvent (event) {
+  if (event.type === 'phase') warm()
   if (event.type === 'frame') frames.on(event)
   if (event.type === 'warning') {
-    $('warning').textContent = sentence(event.text)
+    // Transactions are dated by the archiver's clock here.
+    $('warning').textContent = /clock/.test(event.text) ? 'The clock of this device is wrong. This page goes by that of the server.' : sentence(event.text)
     show($('warning'))
   }
   connection.on(event)

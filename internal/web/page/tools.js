@@ -74,14 +74,22 @@ export function newTools () {
   function list (nodes, connection) {
     const rows = nodes.map(({ peerId, ip, port }) => {
       const name = make('th', { scope: 'row' }, make('code', { textContent: brief(peerId), title: peerId }))
-      if (peerId === connection.main?.peer) name.append(make('span', { className: 'tag', textContent: 'yours' }))
       const row = make('tr', {}, name, make('td', { textContent: `${ip}:${port}` }), make('td', { className: 'number', textContent: '…' }))
       row.dataset.peer = peerId
       return row
     })
     $('nodes').tBodies[0].replaceChildren(...rows)
     show($('nodes'), rows.length > 0)
+    mark(connection)
     return rows
+  }
+
+  // mark shows which of them the page is connected to.
+  function mark (connection) {
+    for (const { dataset, firstChild } of $('nodes').tBodies[0].rows) {
+      firstChild.querySelector('.tag')?.remove()
+      if (dataset.peer === connection.main?.peer) firstChild.append(make('span', { className: 'tag', textContent: 'yours' }))
+    }
   }
 
   // measure asks every node on the list how fast it is, some at a time.
@@ -97,7 +105,8 @@ export function newTools () {
       for (const row of next) {
         const cell = row.lastChild
         try {
-          const ms = await client.ping(row.dataset.peer)
+          let ms = await client.ping(row.dataset.peer)
+          if (connection.open.has(row.dataset.peer)) ms = Math.min(ms, await client.ping(row.dataset.peer))
           cell.textContent = `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`
         } catch (err) {
           silent++
@@ -112,9 +121,10 @@ export function newTools () {
   }
 
   return {
+    reconnected: mark,
     connected (with_, connection) {
       client = with_
-      const again = () => busy2($('measure'), () => measure(connection).catch(err => { $('nodes-said').textContent = err.message }))
+      const again = () => once($('measure'), () => measure(connection).catch(err => { $('nodes-said').textContent = err.message }))
       $('measure').addEventListener('click', again)
       show($('measure'))
       again()
@@ -122,8 +132,8 @@ export function newTools () {
   }
 }
 
-// busy2 keeps a button from starting the same twice.
-async function busy2 (button, work) {
+// once keeps a button from starting the same twice.
+async function once (button, work) {
   if (button.ariaDisabled === 'true') return
   button.ariaDisabled = 'true'
   await work()

@@ -45,14 +45,22 @@ export const registration = (key, network, alias) =>
 export const transfer = (key, network, to, amount, fee) =>
   ({ ...head('transfer', key, network), to, amount, fee, chatId: hash([key.address, to].sort().join('')) })
 
-// resolve returns the address that a user means, who types one or a name.
-export async function resolve (client, text) {
+// resolve returns the address that a user means, who types one or a name. A node could tell
+// another address, so where money goes there all nodes of the pool are asked.
+export async function resolve (client, text, forMoney) {
   const who = text.trim().toLowerCase().replace(/^@/, '')
   if (isAddress(who)) return who
   if (!isName(who)) throw Error(who ? 'That is neither a name nor an address. An address has 64 digits from 0 to f' : 'Enter a name or an address')
-  const { body } = await client.request('address/' + hash(who))
-  if (!isAddress(body.address)) throw Error(`Nobody is called ${who}. Check how it is written`)
-  return body.address
+  const path = 'address/' + hash(who)
+  const asked = [client.request(path)]
+  if (forMoney) for (const { peer } of await client.sessions()) asked.push(client.request(path, { peer }))
+  const [first, ...others] = await Promise.allSettled(asked)
+  if (first.reason) throw first.reason
+  const { address } = first.value.body
+  const other = others.find(({ value }) => value && value.body.address !== address)
+  if (other) throw Error(`Two nodes say differently who ${who} is, so nothing is sent. Ask ${who} for the address, and send to that`)
+  if (!isAddress(address)) throw Error(`Nobody is called ${who}. Check how it is written`)
+  return address
 }
 
 // What nodes say, in words for people, and what to do.

@@ -5,16 +5,19 @@ import { lib, wei, feeOf, isName, registration, transfer, resolve, settle, expla
 
 // newWallet makes the card work. network() tells the network's id and time; see readNetwork.
 export function newWallet (network) {
-  let client, key, file, account, fee, stop
+  let client, key, account, fee, stop
+  let file // of a key that was made since the page was opened
   let asked = 0 // counts what was read, so that what comes late does not count
 
   // draw shows what there is to do next.
   function draw () {
     const registered = !!account?.alias
     show($('no-key'), !key)
-    show($('backup'), !!file)
+    show($('backup'), !!file && !key.saved)
+    show($('unsaved'), !!key && !file && !key.saved)
+    show($('again'), !!file && !!key.saved)
     show($('register'), !!key && !!client && account !== undefined && !registered)
-    show($('account'), !!key && (account === undefined || account !== null))
+    show($('account'), !!key && account !== null)
     show($('send'), !!account)
     show($('key'), !!key)
     $('address').textContent = key?.address ?? ''
@@ -58,21 +61,24 @@ export function newWallet (network) {
       if (key?.address !== address) return end()
       stop = end
       await read()
+      say('wallet-said', '')
     } catch (err) {
       if (key?.address !== address) return
       setTimeout(() => key?.address === address && !stop && follow(), 2000)
-      fail(account ? 'send-said' : 'register-said', err)
+      fail('wallet-said', err)
     }
   }
 
   async function use (chosen) {
     key = chosen
     account = undefined
-    await keys.keep(key).catch(() => say('register-said', 'bad', 'This browser cannot keep the key. Save its file, or it is gone when you close the page.'))
+    await remember()
     draw()
     await follow()
     if (!account) $('name').focus()
   }
+
+  const remember = () => keys.keep(key).catch(() => say('wallet-said', 'bad', 'This browser cannot keep the key. Save its file, or it is gone when you close the page.'))
 
   $('create').addEventListener('click', async () => {
     const made = await keys.create()
@@ -84,21 +90,27 @@ export function newWallet (network) {
     const [chosen] = target.files
     if (!chosen) return
     try {
-      await use(await keys.fromFile(await chosen.text()))
+      const restored = await keys.fromFile(await chosen.text())
+      say('restore-said', '')
+      await use({ ...restored, saved: true })
     } catch (err) {
       say('restore-said', 'bad', sentence(err.message))
     }
     target.value = ''
   })
 
-  $('save').addEventListener('click', () => {
+  function save () {
     const url = URL.createObjectURL(new Blob([file], { type: 'application/json' }))
     make('a', { href: url, download: `liberdus-key-${key.address.slice(0, 8)}.json` }).click()
     setTimeout(URL.revokeObjectURL, 10000, url)
-    file = undefined
+    key.saved = true
+    remember()
     draw()
-    $('name').focus()
-  })
+    $(account ? 'to' : 'name').focus()
+  }
+
+  $('save').addEventListener('click', save)
+  $('again').addEventListener('click', save)
 
   $('copy').addEventListener('click', async ({ target }) => {
     const done = await navigator.clipboard.writeText(key.address).then(() => 'Copied', () => 'Mark the address and copy it')
@@ -114,7 +126,7 @@ export function newWallet (network) {
     stop = key = file = account = undefined
     $('events').replaceChildren()
     show($('activity'), false)
-    for (const id of ['send-said', 'register-said']) say(id, '')
+    for (const id of ['send-said', 'register-said', 'wallet-said']) say(id, '')
     draw()
     $('create').focus()
   })
@@ -157,10 +169,9 @@ export function newWallet (network) {
         if (!amount) throw Error('Enter an amount above zero')
         if (amount + fee > account.data.balance) throw Error(`You have ${lib(account.data.balance, 4)} LIB. With the fee of ${lib(fee, 4)} LIB this is too much`)
         const typed = $('to').value.trim()
-        const to = await resolve(client, typed)
+        const to = await resolve(client, typed, true)
         if (to === key.address) throw Error('That is your own account')
-        const who = typed === to ? brief(to) : `${typed} (${brief(to)})`
-        const facts = [['To', who], ['Amount', `${lib(amount)} LIB`], ['Fee', `${lib(fee, 6)} LIB`], ['Leaves you', `${lib(account.data.balance - amount - fee, 4)} LIB`]]
+        const facts = [...typed === to ? [] : [['To', typed]], ['Address', to], ['Amount', `${lib(amount)} LIB`], ['Fee', `${lib(fee, 6)} LIB`], ['Leaves you', `${lib(account.data.balance - amount - fee, 4)} LIB`]]
         if (!await confirmed({ title: `Send ${lib(amount)} LIB?`, facts, yes: 'Send' })) return say('send-said', '', 'Nothing was sent.')
         if (await put('send-said', net => transfer(key, net, to, amount, fee))) {
           say('send-said', 'good', `Sent ${lib(amount)} LIB to ${typed === to ? brief(to) : typed}.`)
