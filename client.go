@@ -31,6 +31,7 @@ func clientCommand() *cli.Command {
 // askFlags are those of the commands that ask an archiver.
 func askFlags(flags ...cli.Flag) []cli.Flag {
 	return append(flags,
+		formatFlag(),
 		texts("archiver", "`URL` or URL#PUBLICKEY of an archiver, repeatable", ""),
 		text("data", "`DIR` that keeps the archivers' keys", "in your configuration folder"),
 		duration("timeout", "`TIME` to connect and be answered", "20s"))
@@ -46,6 +47,10 @@ func dialFlags(flags ...cli.Flag) []cli.Flag {
 
 // withClient runs f with a client and prints the document it returns.
 func withClient(c *cli.Context, args int, usage string, f func(ctx context.Context, cl *client.Client, cfg config.Client) (any, error)) error {
+	form, err := format(c)
+	if err != nil {
+		return err
+	}
 	progress := telemetry.NewProgress(os.Stderr)
 	cl, cfg, err := openClient(c, args, usage, progress)
 	if cl == nil {
@@ -57,7 +62,18 @@ func withClient(c *cli.Context, args int, usage string, f func(ctx context.Conte
 	if err != nil && !errors.Is(err, client.ErrNoAccount) && !errors.Is(err, client.ErrRefused) {
 		doc = nil // there is no answer
 	}
+	if form == "text" {
+		return show(newPage(os.Stdout), doc, err)
+	}
 	return print(os.Stdout, doc, err)
+}
+
+// show is print for people, who find an error without an answer on stderr.
+func show(p *page, doc any, err error) error {
+	if doc == nil {
+		return err
+	}
+	return errors.Join(err, p.write(doc))
 }
 
 // print writes the one document of a command: what it found, or why it failed.

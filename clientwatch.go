@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -27,14 +29,21 @@ func watchCommand() *cli.Command {
 			if c.Int64("since") < 0 {
 				return usagef("--since %d: it is 0 or more", c.Int64("since"))
 			}
+			form, err := format(c)
+			if err != nil {
+				return err
+			}
 			progress := telemetry.NewProgress(os.Stderr)
 			cl, _, err := openClient(c, 1, "ID", progress)
 			if cl == nil {
 				return err
 			}
 			defer cl.Close()
-			err = watch(c.Context, cl, c.Args().First(), c.Int64("since"), progress)
+			err = watch(c.Context, cl, c.Args().First(), c.Int64("since"), form, progress)
 			progress.Done()
+			if err != nil && c.Context.Err() == nil && form == "text" {
+				return err
+			}
 			if err != nil && c.Context.Err() == nil {
 				return print(os.Stdout, nil, err)
 			}
@@ -44,7 +53,7 @@ func watchCommand() *cli.Command {
 }
 
 // watch prints events until ctx ends.
-func watch(ctx context.Context, cl *client.Client, id string, since int64, progress *telemetry.Progress) error {
+func watch(ctx context.Context, cl *client.Client, id string, since int64, form string, progress *telemetry.Progress) error {
 	sub, err := cl.Subscribe(ctx, id, since)
 	if err != nil {
 		return err
@@ -57,7 +66,12 @@ func watch(ctx context.Context, cl *client.Client, id string, since int64, progr
 		if err != nil {
 			return err
 		}
-		if err := out.Encode(e); err != nil {
+		if form == "text" {
+			_, err = fmt.Printf("%s  %s changed (seq %d, told by %s)\n", time.UnixMilli(e.Timestamp).Format(time.DateTime), e.Account, e.Seq, e.Peer)
+		} else {
+			err = out.Encode(e)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -16,6 +16,9 @@ import (
 // interleave moves flags before positional arguments, command by command, so
 // that they work on either side of them.
 func interleave(a *cli.App, args []string) []string {
+	if len(args) > 0 && args[len(args)-1] == completeFlag {
+		return args // as far as it was typed
+	}
 	out := args[:min(1, len(args))]
 	commands, known := a.Commands, a.Flags
 	var flags, positional []string

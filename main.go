@@ -74,13 +74,15 @@ func run(ctx context.Context, args []string) int {
 
 // oneLine returns the text of err fit for a terminal: part of it may be a
 // stranger's.
-func oneLine(err error) string {
+func oneLine(err error) string { return printable(strings.ReplaceAll(err.Error(), "\n", "; ")) }
+
+func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return ' '
 		}
 		return r
-	}, strings.ReplaceAll(err.Error(), "\n", "; "))
+	}, text)
 }
 
 func usagef(format string, args ...any) error {
@@ -89,14 +91,15 @@ func usagef(format string, args ...any) error {
 
 func app() *cli.App {
 	a := &cli.App{
-		Name:            "liberdus",
-		Usage:           "reach the nodes of a Liberdus network over WebRTC",
-		Version:         roles.Version,
-		HideHelpCommand: true,
-		Description:     "Try it: run `liberdus devnet` in one terminal; it prints what to type in another.",
-		Commands:        []*cli.Command{archiverCommand(), consensorCommand(), clientCommand(), devnetCommand(), ledgerCommand()},
-		Action:          group,
-		ExitErrHandler:  func(*cli.Context, error) {}, // run maps errors to exit codes
+		Name:                 "liberdus",
+		Usage:                "reach the nodes of a Liberdus network over WebRTC",
+		Version:              roles.Version,
+		HideHelpCommand:      true,
+		EnableBashCompletion: true,
+		Description:          "Try it: run `liberdus devnet` in one terminal; it prints what to type in another.",
+		Commands:             []*cli.Command{archiverCommand(), consensorCommand(), clientCommand(), devnetCommand(), ledgerCommand(), completionCommand()},
+		Action:               group,
+		ExitErrHandler:       func(*cli.Context, error) {}, // run maps errors to exit codes
 	}
 	a.OnUsageError = usageError
 	var each func([]*cli.Command)

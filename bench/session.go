@@ -327,7 +327,7 @@ func sessionScenarios() []scenario {
 		requestsFor("requests", "a user's account is asked for again and again over one session", userAccount),
 		requestsFor("requests, small replies", "an account that nobody has", noAccount),
 		requestsFor("requests, large replies", "the account of the network, whose reply takes two packets", networkAccount),
-		connectPlain(), connectOurs(), connectChromium(),
+		connectPlain(), connectOurs(), connectChromium(), accountScenario(),
 		{
 			section: sessions, name: "idle",
 			about: "sessions that are not used; raw pion's client checks every 2 s that the node is there, ours every 6 s unless the node does",

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/liberdus/liberdus/nodelist"
@@ -20,6 +21,8 @@ type Client struct {
 	archivers []*nodelist.Client
 	nodes     *records
 	pool      *pool
+
+	skewed sync.Once // warns of a clock
 }
 
 // New checks the settings and returns a client that opens a session when a call
@@ -29,8 +32,11 @@ func New(cfg Config) (*Client, error) {
 		return nil, &UsageError{err}
 	}
 	c := &Client{cfg: cfg, log: cmp.Or(cfg.Log, slog.New(slog.DiscardHandler)), nodes: newRecords()}
-	if c.cfg.Progress == nil {
-		c.cfg.Progress = func(string) {}
+	c.cfg.Progress = func(what string) {
+		c.log.Debug("waiting", "what", what)
+		if cfg.Progress != nil {
+			cfg.Progress(what)
+		}
 	}
 	dir, err := cfg.folder(c.log)
 	if err != nil {

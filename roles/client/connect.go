@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -81,6 +82,11 @@ func (c *Client) lookUp(ctx context.Context, a *nodelist.Client, avoid []string)
 	if at, err = a.Signalling(ctx); err != nil {
 		return at, nil, err
 	}
+	if skew := at.Info.Skew; skew.Abs() > maxSkew {
+		c.skewed.Do(func() {
+			c.log.Warn("this machine's clock differs from the archiver's", "by", skew.Round(time.Second).String())
+		})
+	}
 	var list nodelist.SignedList
 	if c.cfg.Peer == "" && !at.Foreign {
 		if list, err = a.Active(ctx); err != nil {
@@ -145,6 +151,8 @@ var errNoOther = errors.New("there is no other node")
 func (c *Client) targets(a *nodelist.Client, at nodelist.Signalling, list nodelist.SignedList, avoid []string) ([]rtc.Target, error) {
 	server := a.Archiver().URL
 	switch id := c.cfg.Peer; {
+	case id != "" && slices.Contains(avoid, id):
+		return nil, errNoOther
 	case id != "" && nodelist.IsKey(id):
 		return []rtc.Target{{Server: server, PeerID: id, PublicKey: id, NetworkID: at.Info.NetworkID, Dialect: rtc.Dialect(c.cfg.Dialect)}}, nil
 	case id != "" && c.cfg.RequireIdentity:

@@ -92,6 +92,10 @@ func (r *race) run(ctx context.Context) (answer, error) {
 		select {
 		case res := <-r.results:
 			r.open--
+			if errors.Is(res.err, context.DeadlineExceeded) && late(ctx) {
+				<-ctx.Done() // in the same moment
+				return answer{peer: res.peer}, noReply(ctx, r.r.URL)
+			}
 			again, same := r.c.again(res, r.open)
 			if !again {
 				return res.answer, res.err
@@ -113,9 +117,13 @@ func (r *race) run(ctx context.Context) (answer, error) {
 			r.beside()
 			slow.Reset(raceLook)
 		case <-ctx.Done():
-			return answer{peer: m.peerID}, fmt.Errorf("no reply to %s: %w", r.r.URL, context.Cause(ctx))
+			return answer{peer: m.peerID}, noReply(ctx, r.r.URL)
 		}
 	}
+}
+
+func noReply(ctx context.Context, url string) error {
+	return fmt.Errorf("no reply to %s: %w", url, context.Cause(ctx))
 }
 
 // afterwards returns the error of a request that was tried and then could not be
