@@ -98,6 +98,16 @@ func Narrow(a *Archiver, total int) {
 	a.gate.total = total
 }
 
+// Idle returns how many connections of an address a keeps for later.
+func Idle(a *Archiver, addr string) int {
+	a.gate.mu.Lock()
+	defer a.gate.mu.Unlock()
+	if p := a.gate.places[clientip.Place(netip.MustParseAddr(addr))]; p != nil {
+		return p.idle
+	}
+	return 0
+}
+
 // PeerServer returns the peer server of a.
 func PeerServer(a *Archiver) *signaling.Server { return a.peers }
 

@@ -163,6 +163,9 @@ func TestIdleConnections(t *testing.T) {
 	for i := range conns {
 		conns[i] = silent(t, a, "127.0.0.3")
 		ask(t, conns[i])
+		if i == 0 { // it is idle a moment after its answer: the second must not be before it
+			awaitIdle(t, a, "127.0.0.3", 1)
+		}
 	}
 	_ = conns[0].SetReadDeadline(time.Now().Add(4 * time.Second)) // an idle one's time is 10 s
 	if n, err := conns[0].Read(make([]byte, 1)); err != io.EOF && !isReset(err) {
@@ -171,6 +174,18 @@ func TestIdleConnections(t *testing.T) {
 	ask(t, conns[1])
 	if got := roles.Dropped(a)["connections"]; got != 1 {
 		t.Errorf("%d connections were counted as dropped, want 1", got)
+	}
+}
+
+// awaitIdle waits until a keeps n connections of addr for later.
+func awaitIdle(t *testing.T, a *roles.Archiver, addr string, n int) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(5 * time.Second); roles.Idle(a, addr) != n; <-tick.C { // half an idle one's time
+		if time.Now().After(deadline) {
+			t.Fatalf("%d connections of %s are idle, want %d", roles.Idle(a, addr), addr, n)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package rtc_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -9,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/liberdus/liberdus/signaling"
 )
@@ -21,6 +23,7 @@ type proxy struct {
 	left  atomic.Int64 // datagrams it still carries
 	// drops says which datagrams it never carries. Set it before the first comes.
 	drops func(datagram []byte) bool
+	delay time.Duration // of each datagram; set it before the first comes
 	wg    sync.WaitGroup
 }
 
@@ -43,6 +46,9 @@ func newProxy(datagrams int64) (*proxy, error) {
 
 // carry takes what the other peer sends to end i to the peer that end i stands for.
 func (p *proxy) carry(i int) {
+	late := make(chan passage, 1024)
+	defer close(late)
+	p.wg.Go(func() { p.carryLate(i, late) })
 	buf := make([]byte, 2048)
 	for {
 		n, _, err := p.ends[i].ReadFromUDPAddrPort(buf)
@@ -50,8 +56,27 @@ func (p *proxy) carry(i int) {
 			return
 		}
 		if to := p.peers[i].Load(); to != nil && !p.drops(buf[:n]) && p.left.Add(-1) >= 0 {
+			if p.delay > 0 {
+				late <- passage{bytes.Clone(buf[:n]), *to, time.Now().Add(p.delay)}
+				continue
+			}
 			_, _ = p.ends[1-i].WriteToUDPAddrPort(buf[:n], *to)
 		}
+	}
+}
+
+// A passage is a datagram on its way.
+type passage struct {
+	datagram []byte
+	to       netip.AddrPort
+	due      time.Time
+}
+
+// carryLate sends datagrams on when they are due, in their order.
+func (p *proxy) carryLate(i int, late <-chan passage) {
+	for d := range late {
+		<-time.After(time.Until(d.due)) // the time on the way
+		_, _ = p.ends[1-i].WriteToUDPAddrPort(d.datagram, d.to)
 	}
 }
 
