@@ -11,6 +11,7 @@ func scenarios() []scenario {
 		signallingScenarios(),
 		attackScenarios(),
 		sessionScenarios(),
+		pageScenarios(),
 		frontScenarios(),
 		ledgerScenarios(),
 	)
@@ -35,6 +36,7 @@ func loads() map[string]func() loader {
 		"our sessions": newOurSessionLoad,
 		"attack":       newAttack,
 		"chromium":     newChromiumLoad,
+		"page":         newPageLoad,
 		"ledger":       newLedgerLoad,
 	}
 }

@@ -147,21 +147,38 @@ func (v *visitor) shots(name string) {
 			var over []string
 			v.do(&over, `
 				await new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(resolve)))
-				return [...document.querySelectorAll('body *')].filter(e => e.checkVisibility() && !e.closest('.skip, .hidden, pre') && e.getBoundingClientRect().right > innerWidth + 1)
+				return [...document.querySelectorAll('body *')].filter(e => e.checkVisibility() && !e.closest('.skip, pre') && e.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
 				.map(e => e.tagName + '#' + e.id)`)
 			if len(over) > 0 {
 				v.t.Errorf("%s on a %s: %q are cut off at the side", name, screen.name, over)
 			}
-			picture, err := chromedp.Run(v.tab, chromedp.FullScreenshot(100))
-			if err != nil {
-				v.t.Fatal(err)
-			}
+			picture := v.picture()
 			file := filepath.Join(v.t.ArtifactDir(), name+"-"+screen.name+"-"+scheme+".png")
 			if err := os.WriteFile(file, picture, 0o600); err != nil {
 				v.t.Fatal(err)
 			}
 		}
 	}
+}
+
+// picture is of the whole page, in PNG.
+func (v *visitor) picture() []byte {
+	v.t.Helper()
+	clip := page.Viewport{Scale: 1}
+	v.do(&clip.Width, `return document.documentElement.clientWidth`)
+	v.do(&clip.Height, `return document.documentElement.scrollHeight`)
+	data, err := chromedp.Run(v.tab, func(ctx context.Context, t *chromedp.Target) ([]byte, error) {
+		beyond := true
+		shot, err := cdp.Call(ctx, t, page.CaptureScreenshot, page.CaptureScreenshotParams{Clip: &clip, CaptureBeyondViewport: &beyond})
+		if err != nil {
+			return nil, err
+		}
+		return shot.Data, nil
+	})
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	return data
 }
 
 // A person makes a key, registers, sends, and sees what others send; everything by the keyboard.
@@ -177,6 +194,7 @@ func TestPage(t *testing.T) {
 	v := visits(t, browse(t), archiver.url())
 
 	t.Run("connect", func(t *testing.T) { v.in(t).connects(append(fronts, back)) })
+	t.Run("without timers", func(t *testing.T) { connectsWithoutTimers(t, v, archiver) })
 	t.Run("register", func(t *testing.T) { v.in(t).registers(s) })
 	t.Run("send", func(t *testing.T) { v.in(t).sends(d, friend) })
 	t.Run("look up", func(t *testing.T) { v.in(t).looksUp(friend) })
@@ -213,6 +231,36 @@ func (v *visitor) connects(nodes []*role) {
 	}
 	v.sees("how fast each node answers", `[...document.querySelectorAll('#nodes tbody .number')].filter(cell => / ms$/.test(cell.innerText)).length === 3`)
 	v.shots("1-first-view")
+}
+
+// connectsWithoutTimers opens the page where no timer ever fires: what comes before the first answer waits for none.
+func connectsWithoutTimers(t *testing.T, beside *visitor, archiver *role) {
+	v := visits(t, beside.tab, "about:blank")
+	v.before(`setTimeout = setInterval = () => 1`)
+	v.open(archiver.url())
+	eventually(t, eventWithin, "a first answer without timers", func() (answered bool) {
+		v.do(&answered, `return performance.getEntriesByName('liberdus first answer').length === 1`)
+		return answered
+	})
+	var steps []string
+	v.do(&steps, `return performance.getEntriesByType('measure').map(entry => entry.name.replace('liberdus ', '')).sort()`)
+	want := []string{"answer", "archiver", "channel", "code", "first answer", "ice", "list", "request", "signalling"}
+	if slices.Sort(steps); !slices.Equal(slices.Compact(steps), want) {
+		t.Errorf("measured %q, want %q", steps, want)
+	}
+	v.quiet()
+}
+
+// before has a script run before those of every page that is opened.
+func (v *visitor) before(script string) {
+	v.t.Helper()
+	err := chromedp.Do(v.tab, chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script})
+		return err
+	}))
+	if err != nil {
+		v.t.Fatal(err)
+	}
 }
 
 func (v *visitor) registers(s *site) {
@@ -392,16 +440,9 @@ func TestPageWithoutNodes(t *testing.T) {
 	s := newSite(t)
 	archiver := s.archiver("--path", "/")
 	v := visits(t, browse(t), "about:blank")
-	late := page.AddScriptToEvaluateOnNewDocumentParams{Source: `
+	v.before(`
 		const now = Date.now
-		Date.now = () => now() - 600000`}
-	err := chromedp.Do(v.tab, chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := cdp.Call(ctx, t, page.AddScriptToEvaluateOnNewDocument, late)
-		return err
-	}))
-	if err != nil {
-		t.Fatal(err)
-	}
+		Date.now = () => now() - 600000`)
 	v.open(archiver.url() + "/app")
 	v.sees("that there is no node", `text('status') === 'Not connected' && /No node is there/.test(text('trouble')) && /tries again by itself/.test(text('trouble'))`)
 	v.shots("6-no-node")

@@ -48,8 +48,14 @@ function warm () {
   warmed = true
 }
 
+// measure is for the browser's tools, which show what the first answer waited for.
+const measure = (name, start, end) => performance.measure('liberdus ' + name, { start, end })
+let answered = false
+measure('code', 0, performance.now())
+
 function onEvent (event) {
   if (event.type === 'phase') warm()
+  if (event.type === 'phase' && event.state === 'done' && !answered) measure(event.phase, event.at - event.ms, event.at)
   if (event.type === 'frame') frames.on(event)
   if (event.type === 'warning') {
     // Transactions are dated by the archiver's clock here.
@@ -81,7 +87,10 @@ async function parameters (client) {
   for (;;) {
     try {
       const { body, ms } = await client.request('network/parameters')
-      performance.measure('liberdus first answer', { start: 0, end: performance.now(), detail: { ms } })
+      const now = performance.now()
+      measure('request', now - ms, now)
+      measure('first answer', 0, now)
+      answered = true
       return body.parameters.current
     } catch {
       await retry(1000)
@@ -91,7 +100,6 @@ async function parameters (client) {
 
 const shown = wallet.start()
 const client = await open()
-performance.mark('liberdus connected')
 network().catch(() => {}) // it is needed only for signing, which says what is wrong
 connection.watch(client)
 const current = await parameters(client)
