@@ -24,7 +24,7 @@ func clientCommand() *cli.Command {
 		Usage: "talk to a node",
 		Description: "Each command prints one JSON document on stdout (watch: one a line), also when it fails: {\"error\",\"hop\"}. Logs go to stderr.\n" +
 			"Exit codes: 0 done, 1 could not be done, 2 wrong usage or input, 3 refused by the network, 4 no such account.",
-		Subcommands: []*cli.Command{injectCommand(), accountCommand(), watchCommand(), nodesCommand(), txCommand(), keygenCommand()},
+		Subcommands: []*cli.Command{injectCommand(), accountCommand(), watchCommand(), nodesCommand(), callCommand(), txCommand(), keygenCommand()},
 	}
 }
 

@@ -151,6 +151,9 @@ func TestUsage(t *testing.T) {
 		{"configuration not TOML", "", []string{"archiver", "--config", notTOML}, []string{"broken.toml:3"}},
 		{"configuration not there", "", []string{"archiver", "--config", s.dir("none.toml")}, []string{"none.toml"}},
 		{"key file others can read", "", []string{"client", "inject", "--archiver", at, "--key", open, valid}, []string{"open.json", "chmod 600"}},
+		{"call without a path", "", []string{"client", "call", "--archiver", at, "GET"}, []string{"METHOD URL"}},
+		{"call with a body that is not JSON", "", []string{"client", "call", "--archiver", at, "POST", "inject", "x"}, []string{"not JSON"}},
+		{"format that is none", "", []string{"client", "nodes", "--archiver", at, "--format", "xml"}, []string{"xml"}},
 		{"unknown key scheme", "", []string{"client", "keygen", "--scheme", "rot13"}, []string{"rot13"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
