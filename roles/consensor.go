@@ -84,6 +84,9 @@ func NewConsensor(cfg config.Consensor, shared *ledger.Ledger, log *slog.Logger)
 	if err = n.openBehind(shared); err != nil {
 		return nil, err
 	}
+	if err = n.countCallers(); err != nil {
+		return nil, err
+	}
 	if err = n.locate(); err != nil {
 		return nil, err
 	}
@@ -238,7 +241,7 @@ func (n *Consensor) unreachable() error {
 func (n *Consensor) serveSession(ctx context.Context, s *rtc.Session) {
 	cfg := rpc.DefaultServerConfig(n.PeerID())
 	cfg.InFlight, cfg.Limits, cfg.Exempt = n.cfg.RequestsInFlight, n.limits, s.Exempt()
-	cfg.Work = s.Work()
+	cfg.Work = workOf(s)
 	cfg.Feed, cfg.Subscriptions = n.feed, n.cfg.MaxSubscriptionsPerSession
 	cfg.End = func(err error) string { return subscriptionsEnd(s, err) }
 	cfg.TooLarge = func(err error) bool { return errors.Is(err, rtc.ErrTooLarge) }

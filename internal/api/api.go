@@ -17,6 +17,8 @@ import (
 	"errors"
 	"log/slog"
 	"math/big"
+	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -69,6 +71,9 @@ type API struct {
 	// parsed, a hostile one takes about fifty times its size.
 	injecting *semaphore.Weighted
 
+	bodies bodies
+	caller func(*http.Request) netip.Addr // see Callers
+
 	zippers sync.Pool // of *gzip.Writer
 }
 
@@ -84,10 +89,16 @@ const maxInjecting = 8 << 20
 func New(l Ledger, nodeInfo func() signing.Object, log *slog.Logger) *API {
 	a := &API{
 		ledger: l, nodeInfo: nodeInfo, log: log.With("part", "api"),
-		injecting: semaphore.NewWeighted(maxInjecting), zippers: sync.Pool{New: newZipper},
 	}
-	a.routes = a.table()
+	a.prepare()
 	return a
+}
+
+// prepare makes what does not depend on what is behind.
+func (a *API) prepare() {
+	a.injecting, a.zippers = semaphore.NewWeighted(maxInjecting), sync.Pool{New: newZipper}
+	a.bodies, a.caller = newBodies(), func(*http.Request) netip.Addr { return netip.Addr{} }
+	a.routes = a.table()
 }
 
 // A handler answers a request.
@@ -95,29 +106,56 @@ type handler func(ctx context.Context, p params, r rpc.Request) (rpc.Response, e
 
 // Handle answers one request.
 func (a *API) Handle(ctx context.Context, r rpc.Request) rpc.Response {
+	f, fault := a.find(r)
+	if fault != nil {
+		return *fault
+	}
+	return a.answer(ctx, f, r)
+}
+
+// Found is the route of a request, and what stands in its path.
+type found struct {
+	route
+	params params
+	path   []string
+}
+
+// wantsBody reports whether the answer depends on the request's body.
+func (f found) wantsBody() bool {
+	return f.method == "POST" || f.pattern == "account/{id}" && f.params[0] == "id"
+}
+
+// find returns the route of a request, or the fault that there is none.
+func (a *API) find(r rpc.Request) (found, *rpc.Response) {
 	if err := rpc.CheckURL(r.URL); err != nil {
-		return rpc.Fault(rpc.BadRequest, err.Error())
+		return found{}, new(rpc.Fault(rpc.BadRequest, err.Error()))
 	}
 	path, err := segments(r.URL)
 	if err != nil {
-		return rpc.Fault(rpc.BadRequest, "url: "+err.Error())
+		return found{}, new(rpc.Fault(rpc.BadRequest, "url: "+err.Error()))
 	}
 	for _, rt := range a.routes {
 		if rt.method != r.Method {
 			continue
 		}
 		if p, ok := rt.match(path); ok {
-			if a.upstream != nil && !rt.own {
-				return a.handOn(ctx, rt, path, r)
-			}
-			resp, err := rt.handle(ctx, p, r)
-			if err != nil {
-				return a.fault(ctx, r, err)
-			}
-			return resp
+			return found{rt, p, path}, nil
 		}
 	}
-	return a.missing(path, r)
+	return found{}, new(a.missing(path, r))
+}
+
+// answer answers a request whose route is found, from the ledger or from the
+// node behind this one.
+func (a *API) answer(ctx context.Context, f found, r rpc.Request) rpc.Response {
+	if a.upstream != nil && !f.own {
+		return a.handOn(ctx, f.route, f.path, r)
+	}
+	resp, err := f.handle(ctx, f.params, r)
+	if err != nil {
+		return a.fault(ctx, r, err)
+	}
+	return resp
 }
 
 // missing says that there is no such path, and with what those begin that are.

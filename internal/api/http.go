@@ -2,10 +2,8 @@ package api
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -13,10 +11,7 @@ import (
 	"github.com/liberdus/liberdus/internal/rpc"
 )
 
-const (
-	maxBody     = 1 << 20          // bytes of a request's body
-	httpTimeout = 30 * time.Second // of one request, once it has been read
-)
+const httpTimeout = 30 * time.Second // of one request, once it has been read
 
 // ServeHTTP is the HTTP door: the same paths, statuses and bodies as over a
 // data channel. Any web page may call it (CORS *).
@@ -31,23 +26,37 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if err != nil {
-		fault := rpc.Fault(rpc.BadRequest, "body: "+err.Error())
-		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-			fault = rpc.Fault(rpc.TooLarge, fmt.Sprintf("the body has more than %d bytes", maxBody))
-		}
-		a.write(w, r, fault)
-		return
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), httpTimeout)
+	ctx, cancel := context.WithTimeout(rpc.WithCaller(r.Context(), a.caller(r)), httpTimeout)
 	defer cancel()
-	method := r.Method
-	if method == http.MethodHead {
-		method = http.MethodGet
-	}
-	a.write(w, r, a.Handle(ctx, rpc.Request{URL: target(r), Method: method, Body: body}))
+	a.write(w, r, a.answerHTTP(ctx, w, r))
 }
+
+// answerHTTP finds the route first: what has none, or wants no body, is
+// answered without reading one.
+func (a *API) answerHTTP(ctx context.Context, w http.ResponseWriter, r *http.Request) rpc.Response {
+	req := rpc.Request{URL: target(r), Method: r.Method}
+	if r.Method == http.MethodHead {
+		req.Method = http.MethodGet
+	}
+	f, fault := a.find(req)
+	if fault != nil {
+		return *fault
+	}
+	if f.wantsBody() {
+		b, fault := a.readBody(ctx, w, r)
+		defer b.release()
+		if fault != nil {
+			return *fault
+		}
+		req.Body = b.text
+	}
+	return a.answer(ctx, f, req)
+}
+
+// Callers has requests over HTTP counted under the addresses that of returns,
+// where an address has its share of something; the zero Addr is not counted. It
+// comes before the first request.
+func (a *API) Callers(of func(*http.Request) netip.Addr) { a.caller = of }
 
 // target is what a data channel's request has for its url: the request's own
 // words, or, of one that names the host, too, those for the path.

@@ -4,9 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
-	"sync"
-
-	"golang.org/x/sync/semaphore"
 
 	"github.com/liberdus/liberdus/internal/rpc"
 	"github.com/liberdus/liberdus/internal/signing"
@@ -24,8 +21,8 @@ type Upstream interface {
 // NewFront returns the API of a node that hands requests on to the one behind
 // it: those of the table, and nothing else.
 func NewFront(up Upstream, log *slog.Logger) *API {
-	a := &API{upstream: up, log: log.With("part", "api"), injecting: semaphore.NewWeighted(maxInjecting), zippers: sync.Pool{New: newZipper}}
-	a.routes = a.table()
+	a := &API{upstream: up, log: log.With("part", "api")}
+	a.prepare()
 	return a
 }
 

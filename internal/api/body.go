@@ -1,0 +1,128 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/liberdus/liberdus/internal/rpc"
+)
+
+const (
+	maxBody     = 1 << 20          // bytes of a request's body
+	freeBody    = 4 << 10          // of them, that count nowhere: connections are limited, and most transactions are no longer
+	maxBodies   = 32 << 20         // of all bodies together that are being read or are in hand
+	bodiesShare = maxBodies / 8    // of those of one address
+	bodyTime    = 15 * time.Second // in which a body has to be there
+	bodyRetry   = time.Second      // after which there may be room again
+)
+
+// Bodies are the buffers of requests over HTTP. They are charged as they grow,
+// not by what a header claims: who sends nothing takes nothing from others.
+type bodies struct {
+	all    *semaphore.Weighted
+	shares *rpc.Shares
+}
+
+func newBodies() bodies {
+	return bodies{semaphore.NewWeighted(maxBodies), rpc.NewShares(bodiesShare)}
+}
+
+// A body is a buffer and what is charged for it.
+type body struct {
+	of      bodies
+	caller  netip.Addr
+	text    []byte
+	charged int64
+}
+
+// errNoRoom says that bodies take all that they may.
+var errNoRoom = fmt.Errorf("too many large bodies at once")
+
+// grow makes room for more, twice as much as there was.
+func (b *body) grow(most int64) error {
+	size := min(max(freeBody, 2*int64(cap(b.text))), most)
+	more := max(0, size-freeBody) - b.charged
+	if !b.of.all.TryAcquire(more) {
+		return errNoRoom
+	}
+	if !b.of.shares.Take(b.caller, more) {
+		b.of.all.Release(more)
+		return errNoRoom
+	}
+	b.charged += more
+	larger := make([]byte, len(b.text), size)
+	copy(larger, b.text)
+	b.text = larger
+	return nil
+}
+
+// release gives the buffer up.
+func (b *body) release() {
+	b.of.all.Release(b.charged)
+	b.of.shares.Give(b.caller, b.charged)
+	b.text, b.charged = nil, 0
+}
+
+// read reads r to its end, which is where its header says, if it does.
+func (b *body) read(r *http.Request) *rpc.Response {
+	most := int64(maxBody)
+	if r.ContentLength >= 0 {
+		most = min(most, r.ContentLength)
+	}
+	for {
+		if len(b.text) == cap(b.text) && int64(len(b.text)) < most {
+			if err := b.grow(most); err != nil {
+				return new(rpc.FaultAfter(err.Error(), bodyRetry))
+			}
+		}
+		if int64(len(b.text)) == most { // is that all?
+			var one [1]byte
+			if n, err := io.ReadFull(r.Body, one[:]); n > 0 {
+				return tooLarge()
+			} else if err != io.EOF {
+				return new(rpc.Fault(rpc.BadRequest, "body: "+err.Error()))
+			}
+			return nil
+		}
+		n, err := r.Body.Read(b.text[len(b.text):cap(b.text)])
+		b.text = b.text[:len(b.text)+n]
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return new(rpc.Fault(rpc.BadRequest, "body: "+err.Error()))
+		}
+	}
+}
+
+func tooLarge() *rpc.Response {
+	return new(rpc.Fault(rpc.TooLarge, fmt.Sprintf("the body has more than %d bytes", maxBody)))
+}
+
+// readBody reads the body of a request, in its time. The caller releases it,
+// whether or not there is a fault.
+func (a *API) readBody(ctx context.Context, w http.ResponseWriter, r *http.Request) (*body, *rpc.Response) {
+	b := &body{of: a.bodies, caller: rpc.CallerOf(ctx)}
+	switch {
+	case r.ContentLength > maxBody:
+		w.Header().Set("Connection", "close") // the rest is not worth reading
+		return b, tooLarge()
+	case r.ContentLength == 0:
+		return b, nil
+	}
+	deadline := http.NewResponseController(w)
+	_ = deadline.SetReadDeadline(time.Now().Add(bodyTime)) // only tests have no such thing
+	fault := b.read(r)
+	if fault != nil {
+		w.Header().Set("Connection", "close")
+		return b, fault
+	}
+	_ = deadline.SetReadDeadline(time.Time{}) // the request has a time of its own
+	return b, nil
+}

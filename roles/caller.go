@@ -1,0 +1,35 @@
+package roles
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+
+	"github.com/liberdus/liberdus/internal/clientip"
+	"github.com/liberdus/liberdus/internal/rpc"
+	"github.com/liberdus/liberdus/rtc"
+)
+
+// countCallers has requests over HTTP counted by their address, as those of
+// sessions are. Who is exempt has no share of anything.
+func (n *Consensor) countCallers() error {
+	exempt, err := n.cfg.Exempt()
+	if err != nil {
+		return &UsageError{Err: err}
+	}
+	n.api.Callers(func(r *http.Request) netip.Addr {
+		if addr := clientip.Direct(r); !exempt.Contains(addr) {
+			return clientip.Place(addr)
+		}
+		return netip.Addr{}
+	})
+	return nil
+}
+
+// workOf is the context of a session's requests.
+func workOf(s *rtc.Session) context.Context {
+	if s.Exempt() {
+		return s.Work()
+	}
+	return rpc.WithCaller(s.Work(), clientip.Place(s.RemoteAddr().Addr()))
+}
