@@ -64,8 +64,10 @@ type API struct {
 	log      *slog.Logger
 	routes   []route
 
-	feed  rpc.Feed      // nil: no polls; see Polls
-	polls chan struct{} // holds a token for each poll that is held
+	feed    rpc.Feed      // nil: no polls; see Polls
+	polls   chan struct{} // holds a token for each poll that is held
+	briefs  chan struct{} // and for each that is held for a moment
+	pollers *rpc.Shares   // of polls
 
 	// injecting bounds the bytes of the transactions in hand, by all doors:
 	// parsed, a hostile one takes about fifty times its size.

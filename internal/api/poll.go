@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/url"
 	"strconv"
 	"strings"
@@ -16,17 +17,21 @@ import (
 const (
 	pollHold   = 25 * time.Second // a poll is answered by then, news or not
 	pollMargin = time.Second      // and so long before its own deadline
+	pollBrief  = time.Second      // one too many is held once to twice as long
+	pollShare  = 4                // the part of all polls that one address may have held
 )
 
 // Polls makes the API answer GET collector/api/poll from feed, and hold so many
-// of them at once. It comes before the first request.
+// of them at once, and as many more for a moment. It comes before the first request.
 func (a *API) Polls(feed rpc.Feed, most int) {
-	a.feed, a.polls = feed, make(chan struct{}, most)
+	a.feed, a.polls, a.briefs = feed, make(chan struct{}, most), make(chan struct{}, most)
+	a.pollers = rpc.NewShares(int64(max(1, most/pollShare)))
 }
 
 // poll answers when the user has a chat that is newer than chatTimestamp, or
-// after a while: the question that wallets ask again and again. One too many is
-// answered at once, so that wallets go on as they did when nothing held them.
+// after a while: the question that wallets ask again and again. One too many, of
+// all or of its address, is held for a moment, so that wallets go on as they did
+// when nothing held them, and do not ask without a pause.
 func (a *API) poll(ctx context.Context, _ params, r rpc.Request) (rpc.Response, error) {
 	account, after, err := pollQuery(r.URL)
 	if err != nil {
@@ -57,13 +62,8 @@ func (a *API) hold(ctx context.Context, p *poller, after int64) (newest int64, e
 	if newest > after {
 		return newest, nil
 	}
-	select {
-	case a.polls <- struct{}{}:
-		defer func() { <-a.polls }()
-	default:
-		return newest, nil
-	}
-	patience := pollHold
+	patience, done := a.patience(ctx)
+	defer done()
 	if deadline, ok := ctx.Deadline(); ok {
 		patience = min(patience, time.Until(deadline)-pollMargin)
 	}
@@ -81,6 +81,25 @@ func (a *API) hold(ctx context.Context, p *poller, after int64) (newest int64, e
 		}
 	}
 	return newest, nil
+}
+
+// patience returns for how long a poll is held, and what to call afterwards.
+func (a *API) patience(ctx context.Context) (hold time.Duration, done func()) {
+	place := rpc.CallerOf(ctx)
+	if a.pollers.Take(place, 1) {
+		select {
+		case a.polls <- struct{}{}:
+			return pollHold, func() { <-a.polls; a.pollers.Give(place, 1) }
+		default:
+			a.pollers.Give(place, 1)
+		}
+	}
+	select {
+	case a.briefs <- struct{}{}:
+		return pollBrief + rand.N(pollBrief), func() { <-a.briefs }
+	default:
+		return 0, func() {}
+	}
 }
 
 // A poller watches an account for one poll.

@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -94,11 +95,16 @@ type Hub struct {
 	pace *rate.Limiter
 	wake chan struct{} // gets a token when a worker should look at due
 
+	firsts *rate.Limiter // of first looks: half of the pace
+	atOnce chan struct{} // holds a token for each of them
+	shares *rpc.Shares   // of those that wait for one
+
 	mu       sync.Mutex
-	topics   map[string]*topic // guarded by mu
-	due      schedule          // guarded by mu; topics to be looked at
-	watchers int               // guarded by mu
-	closed   bool              // guarded by mu
+	topics   map[string]*topic  // guarded by mu
+	due      schedule           // guarded by mu; topics to be looked at
+	watchers int                // guarded by mu
+	held     map[netip.Addr]int // guarded by mu; watchers, by their addresses
+	closed   bool               // guarded by mu
 }
 
 var _ rpc.Feed = (*Hub)(nil)
@@ -111,6 +117,8 @@ func New(cfg Config, look Look, log *slog.Logger) (*Hub, error) {
 	return &Hub{
 		cfg: cfg, look: look, log: log.With("part", "feed"),
 		pace: rate.NewLimiter(rate.Limit(cfg.LooksPerSecond), cfg.Looks),
-		wake: make(chan struct{}, 1), topics: make(map[string]*topic),
+		wake: make(chan struct{}, 1), topics: make(map[string]*topic), held: make(map[netip.Addr]int),
+		firsts: rate.NewLimiter(rate.Limit(max(1, cfg.LooksPerSecond/2)), cfg.Looks),
+		atOnce: make(chan struct{}, max(cfg.Looks, 8)), shares: rpc.NewShares(firstShare),
 	}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
+	"net/netip"
 	"time"
 
 	"github.com/liberdus/liberdus/internal/rpc"
@@ -21,6 +22,8 @@ type topic struct {
 	state    rpc.Event           // the latest
 	sum      uint32              // of its text
 	known    bool                // state is
+	from     map[netip.Addr]int  // users, by their addresses
+	first    *firstLook          // under way; nil if there is none
 
 	at      time.Time     // when it is to be looked at
 	place   int           // in Hub.due; notDue if it is not there

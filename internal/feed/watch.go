@@ -3,6 +3,8 @@ package feed
 import (
 	"container/heap"
 	"context"
+	"errors"
+	"net/netip"
 	"time"
 
 	"github.com/liberdus/liberdus/internal/ledger"
@@ -15,13 +17,17 @@ func (h *Hub) Watch(ctx context.Context, account string, since int64, w rpc.Watc
 	if err := rpc.CheckAccount(account); err != nil {
 		return 0, nil, new(rpc.Fault(rpc.BadRequest, err.Error()))
 	}
-	t, fault := h.join(account)
+	place := rpc.CallerOf(ctx)
+	t, fault := h.join(account, place)
 	if fault != nil {
 		return 0, nil, fault
 	}
 	if err := h.learn(ctx, t); err != nil {
-		h.leave(t, nil)
-		if ctx.Err() != nil {
+		h.leave(t, nil, place)
+		switch {
+		case errors.Is(err, errBusy):
+			return 0, nil, new(rpc.FaultAfter("the node looks at too many accounts that were not watched before", firstWait))
+		case ctx.Err() != nil:
 			return 0, nil, new(rpc.Fault(rpc.Timeout, "the node did not finish in time"))
 		}
 		h.log.Debug("account not watched", "account", account, "err", err)
@@ -35,11 +41,12 @@ func (h *Hub) Watch(ctx context.Context, account string, since int64, w rpc.Watc
 	if mayBeNewer(now, since) {
 		w.Changed(now)
 	}
-	return now.Seq, func() { h.leave(t, x) }, nil
+	return now.Seq, func() { h.leave(t, x, place) }, nil
 }
 
-// join returns the topic of an account, with a place for one more watcher.
-func (h *Hub) join(account string) (*topic, *rpc.Response) {
+// join returns the topic of an account, with a place for one more watcher, of an
+// address.
+func (h *Hub) join(account string, place netip.Addr) (*topic, *rpc.Response) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	t := h.topics[account]
@@ -48,45 +55,35 @@ func (h *Hub) join(account string) (*topic, *rpc.Response) {
 		return nil, new(goingAway())
 	case h.watchers >= h.cfg.Watchers:
 		return nil, new(rpc.FaultAfter("the node has all the subscriptions that it may have", retryAfter))
+	case place.IsValid() && h.held[place] >= h.mostOfOne():
+		return nil, new(rpc.FaultAfter("this address has all the subscriptions that one may have", retryAfter))
 	case t == nil && len(h.topics) >= h.cfg.Accounts:
 		return nil, new(rpc.FaultAfter("the node watches all the accounts that it may watch", retryAfter))
 	case t == nil:
-		t = &topic{account: account, place: notDue, wait: h.cfg.Poll, watchers: make(map[*watch]struct{})}
+		t = &topic{account: account, place: notDue, wait: h.cfg.Poll, watchers: make(map[*watch]struct{}), from: make(map[netip.Addr]int)}
 		h.topics[account] = t
 	}
 	t.users++
 	h.watchers++
+	if place.IsValid() {
+		t.from[place]++
+		h.held[place]++
+	}
 	return t, nil
 }
+
+// shareOf is the part of all places that one address may have, the others for the
+// accounts that it alone watches included.
+const shareOf = 4
+
+// mostOfOne is how many watchers one address may have: no more than a part of
+// the watchers, nor of the accounts, of which each may be another.
+func (h *Hub) mostOfOne() int { return max(1, min(h.cfg.Watchers, h.cfg.Accounts)/shareOf) }
 
 // retryAfter is when whoever found no place may look for one again.
 const retryAfter = 10 * time.Second
 
 func goingAway() rpc.Response { return rpc.Fault(rpc.Unavailable, "the node is going away") }
-
-// learn looks at an account that was not watched before.
-func (h *Hub) learn(ctx context.Context, t *topic) error {
-	h.mu.Lock()
-	known := t.known
-	h.mu.Unlock()
-	if known {
-		return nil
-	}
-	e, sum, err := h.ask(ctx, t.account)
-	if err != nil {
-		return err
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if t.known { // who looked later knows better
-		return nil
-	}
-	t.take(e, sum)
-	if h.cfg.Poll > 0 && !t.looking {
-		h.schedule(t, time.Now().Add(jitter(t.wait)))
-	}
-	return nil
-}
 
 func (h *Hub) ask(ctx context.Context, account string) (rpc.Event, uint32, error) {
 	ctx, cancel := context.WithTimeout(ctx, h.cfg.LookTimeout)
@@ -109,8 +106,9 @@ func (h *Hub) admit(t *topic, x *watch) (rpc.Event, *rpc.Response) {
 	return t.state, nil
 }
 
-// leave gives up the place of x, or, if x is nil, of one that never watched.
-func (h *Hub) leave(t *topic, x *watch) {
+// leave gives up the place of x, or, if x is nil, of one of an address that never
+// watched.
+func (h *Hub) leave(t *topic, x *watch, place netip.Addr) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.topics[t.account] != t {
@@ -124,8 +122,21 @@ func (h *Hub) leave(t *topic, x *watch) {
 	}
 	t.users--
 	h.watchers--
+	if place.IsValid() {
+		h.giveBack(place, 1)
+		if t.from[place]--; t.from[place] == 0 {
+			delete(t.from, place)
+		}
+	}
 	if t.users == 0 {
 		h.drop(t)
+	}
+}
+
+// giveBack takes n places back from an address. The caller holds mu.
+func (h *Hub) giveBack(place netip.Addr, n int) {
+	if h.held[place] -= n; h.held[place] == 0 {
+		delete(h.held, place)
 	}
 }
 
@@ -133,6 +144,10 @@ func (h *Hub) leave(t *topic, x *watch) {
 func (h *Hub) drop(t *topic) {
 	h.watchers -= t.users
 	t.users = 0
+	for place, n := range t.from {
+		h.giveBack(place, n)
+	}
+	clear(t.from)
 	delete(h.topics, t.account)
 	if t.place != notDue {
 		heap.Remove(&h.due, t.place)
