@@ -72,7 +72,7 @@ func (b *body) release() {
 // read reads r to its end, which is where its header says, if it does.
 func (b *body) read(r *http.Request) *rpc.Response {
 	most := int64(maxBody)
-	if r.ContentLength >= 0 {
+	if r.ContentLength > 0 {
 		most = min(most, r.ContentLength)
 	}
 	for {
@@ -113,7 +113,7 @@ func (a *API) readBody(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	case r.ContentLength > maxBody:
 		w.Header().Set("Connection", "close") // the rest is not worth reading
 		return b, tooLarge()
-	case r.ContentLength == 0:
+	case r.Body == nil, r.Body == http.NoBody:
 		return b, nil
 	}
 	deadline := http.NewResponseController(w)
