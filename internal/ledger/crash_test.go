@@ -100,7 +100,7 @@ func TestKillUnderLoad(t *testing.T) {
 		rounds = more
 	}
 	for round := range rounds {
-		for _, id := range killedAfter(t, dir, 1+rand.IntN(200)) {
+		for _, id := range killedAfter(t, dir, 1+rand.IntN(100)) {
 			said[id] = true
 		}
 		l, err := ledger.Open(ledger.Config{Dir: dir}, discard())

@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"context"
+	"flag"
 	"io"
 	"log/slog"
 	"math/big"
@@ -21,6 +22,10 @@ import (
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(crashDir); dir != "" {
 		crashChild(dir)
+	}
+	// Another value on the command line counts, as that of make soak.
+	if err := flag.Set("rapid.checks", "30"); err != nil {
+		panic(err)
 	}
 	// Pebble leaves this one behind when it cannot open a database, which a test
 	// makes it do; TestCloseEndsEverything watches for it otherwise.
@@ -201,6 +206,9 @@ func checkBooks(t interface {
 		case "UserAccount":
 			count(id, a["data"].(signing.Object)["balance"])
 			want.Add(want, lib(50))
+			if staked, locked := stakes(a, accounts); staked.Cmp(locked) != 0 {
+				t.Errorf("%s has %d staked, and %d are locked", id, staked, locked)
+			}
 		case "NodeAccount":
 			count(id, a["stakeLock"])
 		case "ChatAccount":
@@ -220,6 +228,18 @@ func checkBooks(t interface {
 	if have.Cmp(want) != 0 {
 		t.Errorf("there is %d, want %d (%d accounts, %d receipts)", have, want, len(accounts), len(receipts))
 	}
+}
+
+// stakes are what a user thinks it has staked, and what its node has locked.
+func stakes(user signing.Object, accounts map[string]signing.Object) (staked, locked *big.Int) {
+	staked, locked = new(big.Int), new(big.Int)
+	if info, found := user["operatorAccountInfo"].(signing.Object); found {
+		staked = info["stake"].(*big.Int)
+		if node, found := accounts[info["nominee"].(string)]; found {
+			locked = node["stakeLock"].(*big.Int)
+		}
+	}
+	return staked, locked
 }
 
 // burnt is what nobody has any more after the transaction of a receipt: the fee,
