@@ -45,12 +45,21 @@ func TestDiskFull(t *testing.T) {
 
 	// Room that the log has set aside may take thousands more; then it is over.
 	deadline := time.After(2 * time.Minute)
+	var accepted []string
 	for full := false; !full; {
-		text, _, err := newWallet(t, w.network).register("late")
+		text, txID, err := newWallet(t, w.network).register("late")
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = d.inject(text) // refused with 503, or the process has gone already
+		var got answer
+		got, err = d.inject(text)
+		switch {
+		case err != nil: // the process has gone already
+		case got.Success:
+			accepted = append(accepted, txID)
+		case got != answer{}: // a verdict about the transaction; a fault has none
+			t.Fatalf("inject = %+v, want success or a fault", got)
+		}
 		select {
 		case <-first.exited:
 			full = true
@@ -74,6 +83,13 @@ func TestDiskFull(t *testing.T) {
 	if account, err := again.account(w.id()); err != nil || account == nil {
 		t.Errorf("with room again the account is %v, %v", account, err)
 	}
+	for _, txID := range accepted {
+		if receipt, err := again.receipt(txID); err != nil || receipt == nil {
+			t.Errorf("with room again the receipt of %s, accepted on a full disk, is %v, %v", txID, receipt, err)
+		}
+	}
+	newWallet(t, w.network).settle(t, again, "roomy")
+	t.Logf("%d accepted after the disk was full", len(accepted))
 }
 
 // fillUp writes until the disk is full.
