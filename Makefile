@@ -49,7 +49,7 @@ ROUNDS ?= 3000
 soak: ## break off CHURNS (10000) connects, use and close ROUNDS (3000) sessions, kill and try ledgers; fail if anything stays or is lost
 	$(GO) test -count=1 -timeout 2h -v -run '^TestChurn$$' ./rtc -args -churns $(CHURNS)
 	$(GO) test -count=1 -timeout 2h -v -run '^TestSessionsComeAndGo$$' ./roles/client -args -rounds $(ROUNDS)
-	LEDGER_TEST_CRASH_ROUNDS=50 $(GO) test -count=1 -timeout 2h -run '^(TestKillUnderLoad|TestBooks|TestRandomTransactions)$$' ./internal/ledger -rapid.checks 1000
+	LEDGER_TEST_CRASH_ROUNDS=50 $(GO) test -count=1 -timeout 2h -run '^(TestKillUnderLoad|TestBooks|TestRandomTransactions)$$' ./internal/ledger -args -rapid.checks 1000
 
 module: ## make internal/web/liberdus.min.js of liberdus.js, after a change to it
 	cd e2e/js && node_modules/.bin/esbuild ../../internal/web/liberdus.js --minify --format=esm --target=es2022 --outfile=../../internal/web/liberdus.min.js
