@@ -53,7 +53,7 @@ func TestExportWhileBusy(t *testing.T) {
 		})
 	}
 	<-enough
-	for round := range 3 {
+	for round := range 2 {
 		mu.Lock()
 		var before []string
 		for id := range accepted {

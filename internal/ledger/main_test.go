@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 		crashChild(dir)
 	}
 	// Another value on the command line counts, as that of make soak.
-	if err := flag.Set("rapid.checks", "30"); err != nil {
+	if err := flag.Set("rapid.checks", "25"); err != nil {
 		panic(err)
 	}
 	// Pebble leaves this one behind when it cannot open a database, which a test
