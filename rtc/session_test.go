@@ -145,7 +145,5 @@ func TestSessionsPerPeerAreLimited(t *testing.T) {
 	if err := <-third; err == nil {
 		t.Error("the third Dial opened a session")
 	}
-	if got := n.Stats().Sessions; got != 2 {
-		t.Errorf("the node has %d sessions, want 2", got)
-	}
+	eventually(t, "two sessions at the node", func() bool { return n.Stats().Sessions == 2 }) // it may be behind the client
 }
