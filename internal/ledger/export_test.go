@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"bytes"
+	"errors"
 	"math/big"
 	"slices"
 
@@ -71,7 +72,7 @@ func (l *Ledger) All(receipts bool) (map[string]signing.Object, error) {
 	for it.First(); it.Valid(); it.Next() {
 		o, err := signing.ParseObject(bytes.TrimPrefix(it.Value(), []byte{headerMark}))
 		if err != nil {
-			return nil, err
+			return nil, errors.Join(err, it.Close())
 		}
 		all[string(it.Key()[1:])] = o
 	}
