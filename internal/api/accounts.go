@@ -37,7 +37,7 @@ func (a *API) ofUser(ctx context.Context, id, missing string, answer func(data t
 	if err != nil {
 		return rpc.Response{}, err
 	}
-	if m == nil {
+	if m == nil || m.isStake() {
 		return says(missing)
 	}
 	data := m.within("data")
@@ -46,6 +46,10 @@ func (a *API) ofUser(ctx context.Context, id, missing string, answer func(data t
 	}
 	return answer(data)
 }
+
+// isStake reports whether an account is that of a node. Anybody can stake on any
+// id, so it says nothing of the user or the name to whom the id belongs.
+func (t text) isStake() bool { return t.word("type") == "NodeAccount" }
 
 func (a *API) balance(ctx context.Context, p params, _ rpc.Request) (rpc.Response, error) {
 	return a.ofUser(ctx, p[0], noAccount, func(data text) (rpc.Response, error) {
@@ -78,7 +82,7 @@ func (a *API) address(ctx context.Context, p params, _ rpc.Request) (rpc.Respons
 	switch {
 	case err != nil:
 		return rpc.Response{}, err
-	case m == nil:
+	case m == nil || m.isStake():
 		return says(noHandle)
 	}
 	return m.show("address", "address"), nil

@@ -30,7 +30,10 @@ var (
 		rapid.Map(rapid.Int64Range(0, 1<<62), big.NewInt),
 		rapid.Just(toll), rapid.Just(fee), rapid.Just(lib(770)), rapid.Just(lib(20_000)), rapid.Just(maxBalance), rapid.Just(big.NewInt(-1)),
 	)
-	places = rapid.SampledFrom([]string{strings.Repeat("ab", 32), strings.Repeat("cd", 32), ledger.NetworkAccountID})
+	places = rapid.SampledFrom([]string{
+		strings.Repeat("ab", 32), strings.Repeat("cd", 32), ledger.NetworkAccountID,
+		signing.Hash([]byte("name1")), ledger.ChatID(userKey(0).Address(), userKey(1).Address()), // which others may come to have
+	})
 )
 
 // deed draws a transaction, most of the time one that might be good.

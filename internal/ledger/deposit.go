@@ -53,11 +53,7 @@ func (s *state) staking(nominator, nominee string) (u *user, n *node, reason str
 		}
 		return nil, nil, "nominator account does not exist"
 	}
-	n, ok = s.account(nominee).(*node)
-	if !ok && s.account(nominee) != nil {
-		return nil, nil, "nominee account is not a NodeAccount"
-	}
-	return u, n, ""
+	return u, s.node(nominee), ""
 }
 
 func (t *deposit) precheck(s *state) string {
@@ -65,18 +61,27 @@ func (t *deposit) precheck(s *state) string {
 	if reason != "" {
 		return reason
 	}
-	total := t.stake
+	if s.account(t.nominee) != nil {
+		return "nominee account is not a NodeAccount"
+	}
+	total, last := t.stake, int64(0)
+	if n != nil {
+		last = n.stakeTimestamp
+	}
 	if p := u.operator; p != nil {
 		if p.nominee != "" && p.nominee != t.nominee {
 			return "nominator account has already staked to a different nominee"
 		}
 		total = new(big.Int).Add(total, p.stake)
+		if p.lastNode == t.nominee { // whose account may be gone since
+			last = max(last, p.lastStake)
+		}
 	}
 	cooldown := s.rules.restakeCooldown
 	switch {
 	case n != nil && n.nominator != "" && n.nominator != t.from:
 		return "nominee account has already been staked by another nominator"
-	case n != nil && s.now < n.stakeTimestamp+cooldown:
+	case last != 0 && s.now < last+cooldown:
 		return fmt.Sprintf("This node was staked within the last %d minutes. You can't stake more to this node yet!",
 			cooldown/time.Minute.Milliseconds())
 	case u.balance.Cmp(t.stake) < 0:
@@ -113,7 +118,7 @@ func (t *deposit) apply(s *state) signing.Object {
 	n.nominator, n.stakeTimestamp = t.from, t.timestamp
 	u.timestamp, n.timestamp = t.timestamp, t.timestamp
 	s.save(t.from, u)
-	s.save(t.nominee, n)
+	s.stake(t.nominee, n)
 	r := t.done(t.nominee)
 	r["transactionFee"] = s.rules.fee
 	r["additionalInfo"] = signing.Object{"maintenanceFee": new(big.Int), "stake": t.stake, "totalStake": n.stakeLock}

@@ -28,6 +28,7 @@ const exportFormat = "liberdus-ledger-export/1"
 //	{"account":"<id>","value":{…}}
 //	{"chat":"<id>","value":{…}}        what is stored of a chat, without its messages
 //	{"chat":"<id>","message":n,"value":{…}}
+//	{"node":"<id>","value":{…}}
 //	{"receipt":"<txId>","value":{…}}
 //	{"records":n,"sha256":"<64 hex>"}  of all lines above
 //
@@ -102,6 +103,8 @@ func exportLine(key, value []byte) (signing.Object, error) {
 		line["chat"] = id
 	case key[0] == kindAccount:
 		line["account"] = id
+	case key[0] == kindNode:
+		line["node"] = id
 	case key[0] == kindMessage:
 		chat, n, ok := splitMessage(key)
 		if !ok {

@@ -58,25 +58,41 @@ var (
 
 // All returns the stored accounts by id, chats without their messages, or the receipts.
 func (l *Ledger) All(receipts bool) (map[string]signing.Object, error) {
-	prefix := byte('a')
-	if receipts {
-		prefix = 'r'
-	}
 	l.store.mu.RLock()
 	defer l.store.mu.RUnlock()
-	it, err := l.store.view.NewIter(&pebble.IterOptions{LowerBound: []byte{prefix}, UpperBound: []byte{prefix + 1}})
-	if err != nil {
+	all := make(map[string]signing.Object)
+	if receipts {
+		return all, l.addAll(all, 'r', "")
+	}
+	if err := l.addAll(all, 'a', ""); err != nil {
 		return nil, err
 	}
-	all := make(map[string]signing.Object)
+	return all, l.addAll(all, 'n', "stake on ")
+}
+
+// addAll adds what is stored under a kind of key.
+func (l *Ledger) addAll(all map[string]signing.Object, kind byte, prefix string) error {
+	it, err := l.store.view.NewIter(&pebble.IterOptions{LowerBound: []byte{kind}, UpperBound: []byte{kind + 1}})
+	if err != nil {
+		return err
+	}
 	for it.First(); it.Valid(); it.Next() {
 		o, err := signing.ParseObject(bytes.TrimPrefix(it.Value(), []byte{headerMark}))
 		if err != nil {
-			return nil, errors.Join(err, it.Close())
+			return errors.Join(err, it.Close())
 		}
-		all[string(it.Key()[1:])] = o
+		all[prefix+string(it.Key()[1:])] = o
 	}
-	return all, it.Close()
+	return it.Close()
+}
+
+// Misplace stores the stake on a node among the accounts, as ledgers once did.
+func (l *Ledger) Misplace(id string) error {
+	text, err := l.store.get(nodeKey(id))
+	if err != nil {
+		return err
+	}
+	return l.store.commit([]op{{accountKey(id), text}, {key: nodeKey(id)}})
 }
 
 // CorruptFormat overwrites the mark of the store's format.

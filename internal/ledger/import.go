@@ -146,6 +146,7 @@ func importRecord(o signing.Object) (key, value []byte, err error) {
 	chat, isChat := o["chat"].(string)
 	n, isMessage := number(o["message"])
 	id, isAccount := o["account"].(string)
+	node, isNode := o["node"].(string)
 	txID, isReceipt := o["receipt"].(string)
 	switch {
 	case isChat && isMessage:
@@ -154,6 +155,8 @@ func importRecord(o signing.Object) (key, value []byte, err error) {
 		return accountKey(chat), bytes.Join([][]byte{{headerMark}, value}, nil), nil
 	case isAccount:
 		return accountKey(id), value, nil
+	case isNode:
+		return nodeKey(node), value, nil
 	case isReceipt:
 		return receiptKey(txID), value, nil
 	}

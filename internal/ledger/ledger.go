@@ -125,7 +125,7 @@ func (l *Ledger) Account(ctx context.Context, id string) (json.RawMessage, error
 	if len(id) > maxID {
 		return nil, nil
 	}
-	text, err := l.read(ctx, accountKey(id))
+	text, err := l.stored(ctx, id)
 	if err == nil && isChatHeader(text) {
 		text, err = l.chatText(text)
 	}

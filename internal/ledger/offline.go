@@ -41,6 +41,7 @@ const (
 	kindAccount = 'a'
 	kindFormat  = 'f'
 	kindMessage = 'm'
+	kindNode    = 'n'
 	kindReceipt = 'r'
 )
 

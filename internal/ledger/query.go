@@ -19,7 +19,7 @@ func (l *Ledger) Head(ctx context.Context, id string) (json.RawMessage, error) {
 	if len(id) > maxID {
 		return nil, nil
 	}
-	text, err := l.read(ctx, accountKey(id))
+	text, err := l.stored(ctx, id)
 	if err == nil && isChatHeader(text) {
 		text, err = chatHead(text)
 	}

@@ -17,12 +17,13 @@ type state struct {
 	now      int64              // ms; when the batch began
 	accounts map[string]account // nil value: known to be absent
 	changed  map[string]bool    // ids in accounts that differ from the store
-	ops      []op               // receipts and messages, in order
-	receipts map[string]bool    // txIds in ops
+	stakes
+	ops      []op            // receipts and messages, in order
+	receipts map[string]bool // txIds in ops
 	err      error
 }
 
-// An account is a *user, *alias, *chat, *node or *network.
+// An account is a *user, *alias, *chat or *network; a *node has a place of its own.
 type account interface {
 	// object gives the account's members, with an empty hash; canonical order spares
 	// sorting them.
@@ -33,6 +34,7 @@ func (l *Ledger) newState(load func([]byte) ([]byte, error)) *state {
 	return &state{
 		load: load, rules: l.rules, now: l.now().UnixMilli(),
 		accounts: make(map[string]account), changed: make(map[string]bool), receipts: make(map[string]bool),
+		stakes: newStakes(),
 	}
 }
 
@@ -86,6 +88,10 @@ func (s *state) account(id string) account {
 			return nil
 		}
 	}
+	if n, old := a.(*node); old {
+		s.foundOld(n)
+		a = nil
+	}
 	s.accounts[id] = a
 	return a
 }
@@ -111,7 +117,7 @@ func (s *state) changes() []op {
 		}
 		ops = append(ops, op{accountKey(id), text})
 	}
-	return ops
+	return append(ops, s.stakeChanges()...)
 }
 
 func decodeAccount(text []byte) (account, error) {

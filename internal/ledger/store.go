@@ -28,6 +28,7 @@ type op struct{ key, value []byte }
 
 func formatKey() []byte               { return []byte("f") }
 func accountKey(id string) []byte     { return append([]byte{'a'}, id...) }
+func nodeKey(id string) []byte        { return append([]byte{'n'}, id...) }
 func receiptKey(txID string) []byte   { return append([]byte{'r'}, txID...) }
 func messagePrefix(cid string) []byte { return append([]byte{'m'}, cid...) }
 func messageKey(chatID string, seq uint64) []byte {

@@ -82,13 +82,13 @@ func (v *auditor) record(key, value []byte) error {
 	case kindReceipt:
 		v.Receipts++
 		return v.receipt(id, value)
-	case kindAccount:
-		return v.account(id, value)
+	case kindAccount, kindNode:
+		return v.account(key[0], id, value)
 	}
 	return errors.New("it is of no kind that this program knows")
 }
 
-func (v *auditor) account(id string, value []byte) error {
+func (v *auditor) account(kind byte, id string, value []byte) error {
 	a, err := decodeAccount(value)
 	if err != nil {
 		return err
@@ -99,6 +99,9 @@ func (v *auditor) account(id string, value []byte) error {
 	}
 	if !bytes.Equal(again, value) {
 		return errors.New("its hash or its text is not what its members give")
+	}
+	if _, isNode := a.(*node); kind == kindNode && !isNode {
+		return errors.New("it is not a stake")
 	}
 	own := ""
 	switch a := a.(type) {

@@ -46,7 +46,7 @@ func (l *Ledger) Stored(ctx context.Context, id string) ([]byte, error) {
 	if len(id) > maxID {
 		return nil, nil
 	}
-	text, err := l.read(ctx, accountKey(id))
+	text, err := l.stored(ctx, id)
 	if err != nil {
 		return nil, fmt.Errorf("ledger: account %.64q: %w", id, err)
 	}
@@ -71,7 +71,17 @@ func (l *Ledger) tell(s *state) {
 }
 
 func (s *state) changeList() []Change {
-	changes := make([]Change, 0, len(s.changed))
+	changes := make([]Change, 0, len(s.changed)+len(s.restaked))
+	for id := range s.restaked {
+		if s.changed[id] {
+			continue // it is what is seen under that id
+		}
+		c := Change{ID: id}
+		if n := s.nodes[id]; n != nil {
+			c.Timestamp = n.timestamp
+		}
+		changes = append(changes, c)
+	}
 	for id := range s.changed {
 		c := Change{ID: id}
 		switch a := s.accounts[id].(type) {
@@ -80,8 +90,6 @@ func (s *state) changeList() []Change {
 		case *alias:
 			c.Timestamp = a.timestamp
 		case *chat:
-			c.Timestamp = a.timestamp
-		case *node:
 			c.Timestamp = a.timestamp
 		}
 		changes = append(changes, c)

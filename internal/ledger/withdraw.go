@@ -30,7 +30,9 @@ func (t *withdraw) precheck(s *state) string {
 	switch {
 	case reason != "":
 		return reason
-	case n == nil:
+	case n == nil && s.account(t.nominee) != nil:
+		return "nominee account is not a NodeAccount"
+	case n == nil && (u.operator == nil || u.operator.lastNode != t.nominee): // else it was withdrawn, and the account is gone
 		return "nominee account does not exist"
 	case u.operator == nil:
 		return "nominator account does not have operator account info"
@@ -38,6 +40,8 @@ func (t *withdraw) precheck(s *state) string {
 		return "nominator account has not staked to any node yet"
 	case u.operator.nominee != t.nominee:
 		return "nominator account has already staked to a different node"
+	case n == nil:
+		return "nominee account does not exist"
 	}
 	return ""
 }
@@ -58,10 +62,9 @@ func (t *withdraw) apply(s *state) signing.Object {
 	u.maintain(t.timestamp, s.rules)
 	u.operator.stake, u.operator.nominee, u.operator.lastNode = new(big.Int), "", t.nominee
 	u.operator.unstakes++
-	n.nominator, n.stakeLock = "", new(big.Int)
-	u.timestamp, n.timestamp = t.timestamp, t.timestamp
+	u.timestamp = t.timestamp
 	s.save(t.from, u)
-	s.save(t.nominee, n)
+	s.stake(t.nominee, nil) // an account of nobody would be there for ever
 	r := t.done(t.nominee)
 	r["transactionFee"] = fee
 	r["additionalInfo"] = signing.Object{
