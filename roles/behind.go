@@ -54,16 +54,17 @@ func (n *Consensor) watchBehind() part {
 	return part{"ledger", n.watchLedger}
 }
 
-// keepLink is l's part. Beside a node it is connected only while that is well:
-// a node that can answer nothing must not be on the list.
+// keepLink is l's part. It is connected only while what is behind the API is
+// well: a node that can answer nothing must not be on the list.
 func (n *Consensor) keepLink(l *link) part {
 	name := "archiver " + l.archiver.Archiver().URL
-	if n.node == nil {
-		return part{name, l.run}
+	var behind behind = n.ledger
+	if n.node != nil {
+		behind = n.node
 	}
 	return part{name, func(ctx context.Context) error {
-		for ctx.Err() == nil && n.node.Await(ctx, true) == nil {
-			if err := n.whileWell(ctx, l.runAs); err != nil {
+		for ctx.Err() == nil && behind.Await(ctx, true) == nil {
+			if err := whileWell(ctx, behind, l.runAs); err != nil {
 				return err
 			}
 		}
@@ -71,16 +72,22 @@ func (n *Consensor) keepLink(l *link) part {
 	}}
 }
 
-// whileWell runs f until ctx ends or the node is unwell.
-func (n *Consensor) whileWell(ctx context.Context, f func(ctx context.Context, networkID string) error) error {
+// What is behind the API: a ledger or a node.
+type behind interface {
+	Await(ctx context.Context, well bool) error
+	NetworkID() string
+}
+
+// whileWell runs f until ctx ends or b is unwell.
+func whileWell(ctx context.Context, b behind, f func(ctx context.Context, networkID string) error) error {
 	well, unwell := context.WithCancel(ctx)
 	watched := make(chan struct{})
 	go func() { // waited for below
 		defer close(watched)
-		_ = n.node.Await(well, false) // either way f is to end
+		_ = b.Await(well, false) // either way f is to end
 		unwell()
 	}()
-	err := f(well, n.node.NetworkID())
+	err := f(well, b.NetworkID())
 	unwell()
 	<-watched
 	return err

@@ -50,6 +50,8 @@ type Ledger interface {
 	MessagePage(ctx context.Context, chatID string, since float64, from int64) (list json.RawMessage, next int64, err error)
 	// StakeRequired returns the least stake on a node, in wei.
 	StakeRequired() *big.Int
+	// Healthy returns why no transactions are taken now, nil if they are.
+	Healthy() error
 	// Receipt returns a transaction's receipt, nil if it is not known.
 	Receipt(ctx context.Context, txID string) (json.RawMessage, error)
 }
@@ -172,11 +174,25 @@ func (a *API) fault(ctx context.Context, r rpc.Request, err error) rpc.Response 
 		return rpc.Fault(rpc.BadRequest, bad.text)
 	case errors.Is(err, ledger.ErrTooLarge):
 		return rpc.Fault(rpc.TooLarge, "the chat is too large for one answer: ask for its pages, messages/CHATID/TIMESTAMP-0")
+	case isUndecided(err):
+		return rpc.Fault(rpc.Timeout, undecided(err))
 	case errors.Is(err, context.DeadlineExceeded), ctx.Err() != nil:
 		return rpc.Fault(rpc.Timeout, "the node did not finish in time")
 	}
 	a.log.Log(ctx, level(err), "request failed", "method", r.Method, "type", r.Type(), "err", err)
 	return rpc.Fault(rpc.Unavailable, "the node's ledger is unavailable")
+}
+
+func isUndecided(err error) bool { return undecided(err) != "" }
+
+// undecided says where to ask about a transaction that may still be taken; "" if
+// err is not about one.
+func undecided(err error) string {
+	u, ok := errors.AsType[*ledger.Undecided](err)
+	if !ok {
+		return ""
+	}
+	return "undecided: ask /transaction/" + u.TxID
 }
 
 // known lists how the routes begin, for a caller who missed.
@@ -226,7 +242,7 @@ func now() int64 { return time.Now().UnixMilli() }
 // level keeps a failed disk, of which the ledger has told, from filling the log
 // with every request.
 func level(err error) slog.Level {
-	if errors.Is(err, ledger.ErrStorage) || errors.Is(err, ledger.ErrClosed) {
+	if errors.Is(err, ledger.ErrStorage) || errors.Is(err, ledger.ErrStalled) || errors.Is(err, ledger.ErrClosed) {
 		return slog.LevelDebug
 	}
 	return slog.LevelError

@@ -10,6 +10,8 @@ import (
 
 // A node is healthy while its ledger can be read.
 func TestIsHealthy(t *testing.T) {
+	unwell := working()
+	unwell.unwell = fmt.Errorf("ledger: %w", ledger.ErrStalled)
 	for _, tt := range []struct {
 		name   string
 		ledger fake
@@ -18,6 +20,7 @@ func TestIsHealthy(t *testing.T) {
 	}{
 		{"well", working(), 200, "OK"},
 		{"a failed disk", failing(fmt.Errorf("ledger: %w", ledger.ErrStorage)), 503, fault("unavailable", "the node's ledger is unavailable")},
+		{"a disk that does not answer", unwell, 503, fault("unavailable", "the node's ledger is unavailable")},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a := newAPI(tt.ledger)

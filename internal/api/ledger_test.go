@@ -61,6 +61,8 @@ func TestLedgerErrors(t *testing.T) {
 		{"too large", fmt.Errorf("ledger: %w", ledger.ErrTooLarge), 413, fault("too-large", "the chat is too large for one answer: ask for its pages, messages/CHATID/TIMESTAMP-0"), false},
 		{"closed", fmt.Errorf("ledger: %w", ledger.ErrClosed), 503, fault("unavailable", "the node's ledger is unavailable"), false},
 		{"storage", fmt.Errorf("ledger: /secret/path: %w", ledger.ErrStorage), 503, fault("unavailable", "the node's ledger is unavailable"), false},
+		{"stalled", fmt.Errorf("ledger: /secret/path: %w", ledger.ErrStalled), 503, fault("unavailable", "the node's ledger is unavailable"), false},
+		{"undecided", fmt.Errorf("ledger: %w", &ledger.Undecided{TxID: "t9"}), 504, fault("timeout", "undecided: ask /transaction/t9"), false},
 		{"late", fmt.Errorf("ledger: %w", context.DeadlineExceeded), 504, fault("timeout", "the node did not finish in time"), false},
 	} {
 		for _, ask := range asking {

@@ -31,6 +31,7 @@ type fake struct {
 	account func(ctx context.Context, id string) (json.RawMessage, error)
 	list    func(ctx context.Context, chatID string) (json.RawMessage, error)
 	receipt func(ctx context.Context, id string) (json.RawMessage, error)
+	unwell  error
 }
 
 var _ api.Ledger = fake{}
@@ -67,6 +68,8 @@ func (f fake) MessagePage(ctx context.Context, id string, since float64, from in
 	}
 	return list, (from + 1) % 3, err
 }
+
+func (f fake) Healthy() error { return f.unwell }
 
 func (f fake) StakeRequired() *big.Int { return big.NewInt(0x29b338ad) }
 

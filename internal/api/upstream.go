@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 
 	"github.com/liberdus/liberdus/internal/rpc"
@@ -100,6 +101,8 @@ func (a *API) isHealthy(ctx context.Context, _ params, _ rpc.Request) (rpc.Respo
 		if err := a.upstream.Healthy(); err != nil {
 			return rpc.Fault(rpc.Unavailable, err.Error()), nil
 		}
+	} else if err := a.ledger.Healthy(); err != nil {
+		return rpc.Response{}, fmt.Errorf("health: %w", err)
 	} else if _, err := a.ledger.Account(ctx, ledgerProbe); err != nil {
 		return rpc.Response{}, err
 	}

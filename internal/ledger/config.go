@@ -25,6 +25,9 @@ type Config struct {
 	Queue int
 	// Batch is how many transactions share one sync of the disk. Default 256.
 	Batch int
+	// StallAfter is how long a batch may take until the disk is said not to answer.
+	// Default 10 s.
+	StallAfter time.Duration
 	// CacheSize is what the block cache may grow to, in bytes. Default 128 MiB.
 	CacheSize int64
 	// Now is the clock. Default time.Now.
@@ -38,6 +41,7 @@ func (c Config) withDefaults() Config {
 	c.TxWindow = cmp.Or(c.TxWindow, 5*time.Second)
 	c.Queue = cmp.Or(c.Queue, 1024)
 	c.Batch = cmp.Or(c.Batch, 256)
+	c.StallAfter = cmp.Or(c.StallAfter, 10*time.Second)
 	c.CacheSize = cmp.Or(c.CacheSize, 128<<20)
 	if c.Now == nil {
 		c.Now = time.Now
@@ -63,6 +67,9 @@ func (c Config) Validate() error {
 	}
 	if c.Batch < 1 || c.Batch > 1<<14 {
 		errs = append(errs, fmt.Errorf("batch %d is not between 1 and %d", c.Batch, 1<<14))
+	}
+	if c.StallAfter < 10*time.Millisecond {
+		errs = append(errs, fmt.Errorf("stall after %v is under 10ms", c.StallAfter))
 	}
 	if c.CacheSize < 1<<20 {
 		errs = append(errs, fmt.Errorf("cache size %d is under 1 MiB", c.CacheSize))

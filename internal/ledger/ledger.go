@@ -71,6 +71,7 @@ type Ledger struct {
 	window    time.Duration    // fixed after Open
 	now       func() time.Time // fixed after Open
 	batch     int              // fixed after Open
+	pulse     *pulse           // of the writer
 
 	slots   chan struct{} // one is held by each transaction between queue and answer
 	queue   chan *job     // as many places as slots, so that sending never blocks
@@ -102,6 +103,7 @@ func Open(cfg Config, log *slog.Logger) (*Ledger, error) {
 	}
 	l := &Ledger{
 		log: log, store: st, window: cfg.TxWindow, now: cfg.Now, batch: cfg.Batch,
+		pulse: newPulse(cfg.StallAfter, log),
 		slots: make(chan struct{}, cfg.Queue), queue: make(chan *job, cfg.Queue),
 		closing: make(chan struct{}), stopped: make(chan struct{}),
 		pending: make(map[string]*job),
@@ -162,7 +164,9 @@ func (l *Ledger) read(ctx context.Context, key []byte) ([]byte, error) {
 func (l *Ledger) Failed() <-chan struct{} { return l.store.failed }
 
 // Close refuses new transactions, waits for those in hand to be synced and
-// answered, and closes the store. Closing again gives the first result.
+// answered, and closes the store. Closing again gives the first result. It does
+// not wait for a disk that does not answer: what is left to do then, is done once
+// the disk goes on, or never.
 func (l *Ledger) Close() error {
 	l.closeOnce.Do(func() {
 		l.mu.Lock()
@@ -170,12 +174,28 @@ func (l *Ledger) Close() error {
 		close(l.closing)
 		close(l.queue) // sent to only under mu and while not closed
 		l.mu.Unlock()
-		<-l.stopped
-		if err := l.store.close(); err != nil {
-			l.closeErr = fmt.Errorf("ledger: close %s: %w", l.store.dir, err)
-		}
+		l.closeErr = l.finish()
 	})
 	return l.closeErr
+}
+
+// finish closes the store once the writer has ended.
+func (l *Ledger) finish() error {
+	done := make(chan error, 1)
+	go func() { // waited for below, but not for longer than the disk deserves
+		<-l.stopped
+		done <- l.store.close()
+	}()
+	var err error
+	select {
+	case err = <-done:
+	case <-l.pulse.late():
+		err = ErrStalled
+	}
+	if err != nil {
+		err = fmt.Errorf("ledger: close %s: %w", l.store.dir, err)
+	}
+	return err
 }
 
 // loadNetwork reads the network account, or makes it in an empty store, and

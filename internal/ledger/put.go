@@ -38,8 +38,9 @@ func refusedByState(reason string) Result { return Result{Reason: precrack + rea
 // at once. A transaction that was accepted before gets its first answer again.
 //
 // An error means that it could not be decided: ctx ended before the transaction
-// was handed to the writer, the ledger is closed ([ErrClosed]), or the disk
-// failed ([ErrStorage]). After it is handed over, ctx is not looked at again.
+// was handed to the writer, the ledger is closed ([ErrClosed]), the disk failed
+// ([ErrStorage]) or does not answer ([ErrStalled]). Once it is handed over, ctx
+// only ends the wait, with an [Undecided] error: the receipt will tell.
 func (l *Ledger) Put(ctx context.Context, tx signing.Object) (Result, error) {
 	signed, err := signing.NewTx(tx)
 	if err != nil {
@@ -58,7 +59,7 @@ func (l *Ledger) put(ctx context.Context, id string, tx *signing.Tx) (Result, er
 		return Result{}, err
 	}
 	if j := l.inHand(id); j != nil {
-		return j.wait()
+		return j.wait(ctx)
 	}
 	// The writer looks whether it was accepted before; here only what it will not
 	// see is looked up, and what is cheaper to look up than to check.
@@ -83,7 +84,7 @@ func (l *Ledger) put(ctx context.Context, id string, tx *signing.Tx) (Result, er
 	if err != nil {
 		return Result{}, err
 	}
-	return j.wait()
+	return j.wait(ctx)
 }
 
 // answered is the first answer to a transaction that was accepted.

@@ -14,9 +14,19 @@ type job struct {
 	err    error  // owned by the writer until done
 }
 
-func (j *job) wait() (Result, error) {
-	<-j.done
-	return j.result, j.err
+// wait waits for the answer, no longer than ctx.
+func (j *job) wait(ctx context.Context) (Result, error) {
+	select {
+	case <-j.done:
+		return j.result, j.err
+	case <-ctx.Done():
+	}
+	select {
+	case <-j.done:
+		return j.result, j.err
+	default:
+		return Result{}, &Undecided{TxID: j.id, cause: context.Cause(ctx)}
+	}
 }
 
 // inHand returns the job that is deciding about a txId now, or nil.
@@ -31,6 +41,9 @@ func (l *Ledger) inHand(id string) *job {
 func (l *Ledger) hand(ctx context.Context, j *job) (*job, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
+	}
+	if err := l.Healthy(); err != nil {
+		return nil, err
 	}
 	select {
 	case l.slots <- struct{}{}:
@@ -60,7 +73,9 @@ func (l *Ledger) write() {
 	defer close(l.stopped)
 	for j := range l.queue {
 		jobs := l.gather(j)
+		end := l.pulse.begin()
 		err := l.decide(jobs)
+		end()
 		l.answer(jobs, err)
 	}
 }
