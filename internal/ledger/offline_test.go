@@ -196,7 +196,8 @@ func TestVerifyFinds(t *testing.T) {
 		o := parse(t, []byte(lines[at]))
 		value := o["value"].(signing.Object)
 		change(value)
-		if _, isAccount := o["account"]; isAccount {
+		_, isAccount := o["account"]
+		if _, isNode := o["node"]; isAccount || isNode {
 			value["hash"] = ""
 			hash, err := signing.HashObject(value)
 			if err != nil {
@@ -210,6 +211,20 @@ func TestVerifyFinds(t *testing.T) {
 	}
 	without := func(at int) string { return reseal(append(lines[:at:at], lines[at+1:]...)) }
 	user, node := find(`"type":"UserAccount"`), find(`"type":"NodeAccount"`, `"stakeLock":{"dataType":"bi","value":"2`)
+	kept := find(`"message":`, `"type":"transfer"`)
+	tx := parse(t, []byte(lines[kept]))
+	id, err := signing.TxID(tx["value"].(signing.Object))
+	if err != nil {
+		t.Fatal(err)
+	}
+	its := find(`"receipt":"` + id + `"`)
+	for _, line := range lines {
+		if o := parse(t, []byte(line)); o["message"] != nil && o["chat"] != tx["chat"] {
+			tx["value"] = o["value"]
+			break
+		}
+	}
+	moved := string(signing.MustCanonical(tx))
 	for _, tt := range []struct{ name, text, want string }{
 		{"a richer user", edit(user, func(o signing.Object) { o["data"].(signing.Object)["balance"] = lib(1) }), "balances, tolls and stakes are"},
 		{"a hash", reseal(slices.Replace(slices.Clone(lines), user, user+1, strings.Replace(lines[user], `"hash":"`, `"hash":"0`, 1))), "its hash or its text"},
@@ -217,6 +232,12 @@ func TestVerifyFinds(t *testing.T) {
 		{"another name", edit(user, func(o signing.Object) { o["alias"] = "mallory" }), "has another name"},
 		{"another stake", edit(node, func(o signing.Object) { o["stakeLock"] = lib(1) }), "has another stake"},
 		{"a message less", without(find(`"message":7,`)), "messages"},
+		{"a kept amount", edit(kept, func(o signing.Object) { o["amount"] = lib(1_000_000) }), "it would be refused: incorrect signing"},
+		{"a kept memo", edit(kept, func(o signing.Object) { o["memo"] = "I owe you all" }), "it would be refused: incorrect signing"},
+		{"a kept transaction in another chat", reseal(slices.Replace(slices.Clone(lines), kept, kept+1, moved)), "it is not of this chat"},
+		{"a receipt of a kept one less", without(its), "there is no receipt of"},
+		{"a receipt of a kept one at another time", edit(its, func(o signing.Object) { o["timestamp"] = 1.0 }), "is of something else"},
+		{"a receipt of a kept one that failed", edit(its, func(o signing.Object) { o["success"] = false }), "is of something else"},
 		{"a receipt less", without(find(`"receipt":`, `"type":"create"`)), "balances, tolls and stakes are"},
 		{"a receipt of another", edit(find(`"receipt":`), func(o signing.Object) { o["txId"] = "x" }), "the receipt says that it is of"},
 		{"a receipt without its fee", edit(find(`"receipt":`), func(o signing.Object) { delete(o, "transactionFee") }), "transactionFee"},

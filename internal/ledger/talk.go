@@ -15,6 +15,8 @@ type talk struct {
 	text       []byte   // canonical, signed: what the chat keeps
 }
 
+func (t *talk) about() *talk { return t }
+
 // maxTalk bounds, in bytes of canonical text, a transaction that a chat keeps
 // and that is not a message.
 const maxTalk = 16 << 10

@@ -154,8 +154,7 @@ func (t *transfer) keepTime(s *state, from, to *user, c *chat) {
 	if _, known := from.chats[t.to]; !known {
 		from.chatted(t.to, chatRef{chatID: t.chatID})
 	}
-	to.chatted(t.from, chatRef{chatID: t.chatID, received: t.timestamp})
-	to.chatTimestamp = t.timestamp
+	to.chatted(t.from, chatRef{chatID: t.chatID, received: to.heard(t.timestamp)})
 	s.ops = append(s.ops, c.push(t.text, t.timestamp, s.rules.maxMessages)...)
 	t.save(s, from, to, c)
 }

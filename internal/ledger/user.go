@@ -140,6 +140,15 @@ func (u *user) maintain(timestamp int64, r rules) {
 	}
 }
 
+// heard returns the time under which something that came now is told of: its own,
+// but later than anything that was told of before, in whatever order their senders
+// dated them. Who asks for what is newer than the last one told would miss it
+// otherwise.
+func (u *user) heard(timestamp int64) int64 {
+	u.chatTimestamp = max(timestamp, u.chatTimestamp+1)
+	return u.chatTimestamp
+}
+
 // chatted records a chat with partner, and forgets the oldest one if that makes
 // too many.
 func (u *user) chatted(partner string, c chatRef) {

@@ -32,6 +32,8 @@ type auditor struct {
 	Books
 	o       *Offline
 	counted int // messages that chats say they have
+
+	networkID string // that transactions have to be of
 }
 
 // Verify reads the whole ledger and makes every hash and the sum of everything
@@ -40,6 +42,9 @@ func (o *Offline) Verify(ctx context.Context, progress func(records int)) (Books
 	v := &auditor{o: o, Books: Books{
 		Balances: new(big.Int), Tolls: new(big.Int), Stakes: new(big.Int), Made: new(big.Int), Burnt: new(big.Int),
 	}}
+	if err := v.findNetwork(); err != nil {
+		return Books{}, fmt.Errorf("ledger: verify %s: %w: %w", o.store.dir, ErrBooks, err)
+	}
 	n := 0
 	err := o.store.view.each(ctx, func(key, value []byte) error {
 		if n++; n%1000 == 0 {
@@ -57,6 +62,19 @@ func (o *Offline) Verify(ctx context.Context, progress func(records int)) (Books
 		return Books{}, fmt.Errorf("ledger: verify %s: %w", o.store.dir, err)
 	}
 	return v.Books, nil
+}
+
+func (v *auditor) findNetwork() error {
+	text, err := v.o.store.read(accountKey(NetworkAccountID))
+	if err != nil {
+		return err
+	}
+	o, err := signing.ParseObject(text)
+	if err != nil {
+		return fmt.Errorf("network account: %w", err)
+	}
+	v.networkID, _, err = readNetwork(o)
+	return err
 }
 
 func (v *auditor) balance() error {
@@ -77,8 +95,7 @@ func (v *auditor) record(key, value []byte) error {
 		return nil
 	case kindMessage:
 		v.Messages++
-		_, err := signing.ParseObject(value)
-		return err
+		return v.message(key, value)
 	case kindReceipt:
 		v.Receipts++
 		return v.receipt(id, value)
@@ -86,6 +103,53 @@ func (v *auditor) record(key, value []byte) error {
 		return v.account(key[0], id, value)
 	}
 	return errors.New("it is of no kind that this program knows")
+}
+
+// message demands what Put demanded of a transaction that a chat keeps, and the
+// receipt of it.
+func (v *auditor) message(key, value []byte) error {
+	chat, _, ok := splitMessage(key)
+	if !ok {
+		return errors.New("its key is too short")
+	}
+	o, err := signing.ParseObject(value)
+	if err != nil {
+		return err
+	}
+	signed, err := signing.NewTx(o)
+	if err != nil {
+		return err
+	}
+	t, reason := (&Ledger{networkID: v.networkID}).check(signed.ID(), &signed)
+	if reason != "" {
+		return fmt.Errorf("it would be refused: %s", reason)
+	}
+	kept, ok := t.(interface{ about() *talk })
+	if !ok || kept.about().chatID != chat || !bytes.Equal(kept.about().text, value) {
+		return errors.New("it is not of this chat")
+	}
+	return v.received(kept.about())
+}
+
+// received demands the receipt of a transaction that was applied.
+func (v *auditor) received(t *talk) error {
+	text, err := v.o.store.read(receiptKey(t.id))
+	if err != nil {
+		return err
+	}
+	if text == nil {
+		return fmt.Errorf("there is no receipt of %s", t.id)
+	}
+	o, err := signing.ParseObject(text)
+	if err != nil {
+		return err
+	}
+	r := &record{members: o}
+	fits := r.flag("success") && r.text("type") == t.kind && r.text("from") == t.from && r.text("to") == t.to && r.integer("timestamp") == t.timestamp
+	if r.err == nil && !fits {
+		return fmt.Errorf("the receipt of %s is of something else", t.id)
+	}
+	return r.err
 }
 
 func (v *auditor) account(kind byte, id string, value []byte) error {
