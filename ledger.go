@@ -22,10 +22,7 @@ func ledgerCommand() *cli.Command {
 	command := func(name, usage, args, description string, do ledgerTask) *cli.Command {
 		return &cli.Command{
 			Name: name, Usage: usage, ArgsUsage: args, Description: description,
-			Flags: []cli.Flag{
-				&cli.StringFlag{Name: "data", Value: "liberdus-data/consensor", Usage: "data `DIR` of a consensor or devnet"},
-				logLevel("warn"),
-			},
+			Flags: with("warn", text("data", "data `DIR` of a consensor or devnet", "liberdus-data/consensor")),
 			Action: func(c *cli.Context) error {
 				return runLedger(c, args, do)
 			},
@@ -49,15 +46,19 @@ func ledgerCommand() *cli.Command {
 type ledgerTask func(ctx context.Context, dir, file string, log *slog.Logger, progress func(records int)) (doc any, err error)
 
 func runLedger(c *cli.Context, args string, do ledgerTask) error {
-	_, log, err := load(c)
+	f, log, err := load(c)
 	if err != nil {
 		return err
 	}
 	if want := args != ""; (c.NArg() == 1) != want || c.NArg() > 1 {
 		return usagef("usage: %s [--data DIR] %s", c.Command.HelpName, args)
 	}
+	cfg := f.Consensor // whose ledger it is
+	if c.IsSet("data") {
+		cfg.Data = c.String("data")
+	}
 	bar := telemetry.NewProgress(os.Stderr)
-	doc, err := do(c.Context, filepath.Join(c.String("data"), "ledger"), c.Args().First(), log, func(records int) {
+	doc, err := do(c.Context, filepath.Join(cfg.Data, "ledger"), c.Args().First(), log, func(records int) {
 		bar.Set(fmt.Sprintf("%d records", records))
 	})
 	bar.Done()

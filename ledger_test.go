@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -32,6 +33,10 @@ func TestLedgerCommands(t *testing.T) {
 	defer cancel()
 	served := make(chan error, 1)
 	go func() { served <- l.ServeExports(ctx, ln) }()
+	settings := filepath.Join(dir, "settings.toml")
+	if err := os.WriteFile(settings, []byte("[consensor]\ndata = \""+copied+"\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		name string
 		args []string
@@ -54,6 +59,9 @@ func TestLedgerCommands(t *testing.T) {
 		{"import of no file", []string{"import", "--data", copied, file + "x"}, 2, "no such file"},
 		{"import of something else", []string{"import", "--data", copied, "ledger_test.go"}, 2, "not a whole export"},
 		{"import", []string{"import", "--data", copied, file}, 0, ""},
+		{"verify by the environment", []string{"env", "verify"}, 0, ""},
+		{"verify by a file", []string{"verify", "--config", settings}, 0, ""},
+		{"verify by a file that is not there", []string{"verify", "--config", settings + "x"}, 2, "no such file"},
 		{"import once more", []string{"import", "--data", copied, file}, 1, "is not empty"},
 		{"verify the copy", []string{"verify", "--data", copied}, 0, ""},
 	} {
@@ -69,6 +77,12 @@ func TestLedgerCommands(t *testing.T) {
 				t.Fatal(err)
 			}
 			continue
+		}
+		if tt.args[0] == "env" {
+			tt.args = tt.args[1:]
+			t.Setenv("LIBERDUS_DATA", copied)
+		} else {
+			os.Unsetenv("LIBERDUS_DATA")
 		}
 		out, err := os.Create(filepath.Join(t.TempDir(), "stdout"))
 		if err != nil {
@@ -94,6 +108,9 @@ func TestLedgerCommands(t *testing.T) {
 		}
 		if code != tt.code || !strings.Contains(said, tt.want) || (tt.code == 0) != (said == "") {
 			t.Errorf("%s: exit code %d, %q, want %d, %q", tt.name, code, said, tt.code, tt.want)
+		}
+		if _, err := os.Stat(copied); tt.args[0] == "import" && tt.code == 2 && !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: something was left in %s (%v)", tt.name, copied, err)
 		}
 	}
 }

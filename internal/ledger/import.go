@@ -10,8 +10,10 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 
 	"github.com/liberdus/liberdus/internal/signing"
 )
@@ -36,6 +38,7 @@ func Import(ctx context.Context, dir string, r io.Reader, log *slog.Logger, prog
 	if !empty {
 		return Exported{}, fmt.Errorf("ledger: %s is not empty: import into a new data folder", dir)
 	}
+	above := missingAbove(dir)
 	st, err := openStore(Config{Dir: dir}.withDefaults(), log.With("part", "ledger"))
 	if err != nil {
 		return Exported{}, fmt.Errorf("ledger: %w", err)
@@ -43,6 +46,9 @@ func Import(ctx context.Context, dir string, r io.Reader, log *slog.Logger, prog
 	defer func() {
 		if err = errors.Join(err, st.close()); err != nil { // it was empty, and has been ours alone since
 			err = errors.Join(err, os.RemoveAll(dir))
+			for _, made := range above {
+				err = errors.Join(err, os.Remove(made)) // what is not empty is somebody's
+			}
 		}
 	}()
 	in := &importer{store: st, sum: sha256.New(), progress: progress}
@@ -50,6 +56,16 @@ func Import(ctx context.Context, dir string, r io.Reader, log *slog.Logger, prog
 		return Exported{}, fmt.Errorf("ledger: import into %s: line %d: %w", dir, in.line, err)
 	}
 	return done, nil
+}
+
+// missingAbove are the folders that have to be made for dir, the innermost first.
+func missingAbove(dir string) (missing []string) {
+	for at := filepath.Dir(dir); ; at = filepath.Dir(at) {
+		if _, err := os.Stat(at); !errors.Is(err, fs.ErrNotExist) {
+			return missing
+		}
+		missing = append(missing, at)
+	}
 }
 
 type importer struct {
