@@ -42,7 +42,7 @@ func Chatted(partners map[string]int64, partner string, received int64) map[stri
 	for p, r := range partners {
 		u.chats[p] = chatRef{received: r}
 	}
-	u.chatted(partner, chatRef{received: received})
+	u.chatted(partner, chatRef{received: received}, func(string, chatRef) bool { return true })
 	after := make(map[string]int64)
 	for p, c := range u.chats {
 		after[p] = c.received

@@ -133,9 +133,9 @@ func (t *message) apply(s *state) signing.Object {
 func (t *message) enter(s *state, from, to *user, c *chat) {
 	sender, _ := t.sides()
 	from.maintain(t.timestamp, s.rules)
-	from.chatted(t.to, chatRef{t.chatID, from.heard(t.timestamp)})
+	from.chatted(t.to, chatRef{t.chatID, from.heard(t.timestamp)}, s.wrote(from))
 	if from != to {
-		to.chatted(t.from, chatRef{t.chatID, to.heard(t.timestamp)})
+		to.chatted(t.from, chatRef{t.chatID, to.heard(t.timestamp)}, s.wrote(to))
 	}
 	s.forget(c, t.timestamp-s.rules.retention)
 	s.ops = append(s.ops, c.push(t.text, t.timestamp, s.rules.maxMessages)...)

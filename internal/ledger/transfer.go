@@ -152,9 +152,9 @@ func (t *transfer) apply(s *state) signing.Object {
 func (t *transfer) keepTime(s *state, from, to *user, c *chat) {
 	from.maintain(t.timestamp, s.rules)
 	if _, known := from.chats[t.to]; !known {
-		from.chatted(t.to, chatRef{chatID: t.chatID})
+		from.chatted(t.to, chatRef{chatID: t.chatID}, s.wrote(from))
 	}
-	to.chatted(t.from, chatRef{chatID: t.chatID, received: to.heard(t.timestamp)})
+	to.chatted(t.from, chatRef{chatID: t.chatID, received: to.heard(t.timestamp)}, s.wrote(to))
 	s.ops = append(s.ops, c.push(t.text, t.timestamp, s.rules.maxMessages)...)
 	t.save(s, from, to, c)
 }

@@ -19,8 +19,9 @@ const (
 )
 
 // maxChats bounds how many partners an account remembers, since strangers add
-// to them. The one that was silent for longest is forgotten.
-const maxChats = 1000
+// to them: with so many the account's text is under 60 KB, which goes into one
+// message of every peer.
+const maxChats = 300
 
 // startBalance is what a new user has: 50 LIB in wei.
 func startBalance() *big.Int { return new(big.Int).Mul(big.NewInt(50), oneLIB()) }
@@ -149,17 +150,50 @@ func (u *user) heard(timestamp int64) int64 {
 	return u.chatTimestamp
 }
 
-// chatted records a chat with partner, and forgets the oldest one if that makes
-// too many.
-func (u *user) chatted(partner string, c chatRef) {
+// chatted records a chat with partner. If that makes too many, one goes of those
+// to whom the user never wrote, as wrote tells; else that with the oldest news.
+func (u *user) chatted(partner string, c chatRef, wrote func(partner string, c chatRef) bool) {
 	u.chats[partner] = c
-	if len(u.chats) <= maxChats {
+	over := len(u.chats) - maxChats
+	if over <= 0 {
 		return
 	}
-	oldest := slices.MinFunc(slices.Collect(maps.Keys(u.chats)), func(a, b string) int {
+	oldest := slices.SortedFunc(maps.Keys(u.chats), func(a, b string) int {
 		return cmp.Or(cmp.Compare(u.chats[a].received, u.chats[b].received), cmp.Compare(a, b))
 	})
-	delete(u.chats, oldest)
+	oldest = slices.DeleteFunc(oldest, func(p string) bool { return p == partner })
+	for _, p := range oldest[:over-1] { // a ledger once kept more
+		delete(u.chats, p)
+	}
+	delete(u.chats, u.spare(oldest[over-1:], wrote))
+}
+
+// maxAsked bounds how many chats are read, at either end, to find a stranger.
+const maxAsked = 32
+
+// spare is the partner to forget of those sorted by their news, the oldest first.
+func (u *user) spare(oldest []string, wrote func(partner string, c chatRef) bool) string {
+	for i, p := range oldest {
+		if i >= maxAsked && i < len(oldest)-maxAsked {
+			continue
+		}
+		if !wrote(p, u.chats[p]) {
+			return p
+		}
+	}
+	return oldest[0]
+}
+
+// wrote tells with whom a user has opened a chat, or to whom it has written.
+func (s *state) wrote(u *user) func(partner string, c chatRef) bool {
+	return func(partner string, ref chatRef) bool {
+		c, ok := s.account(ref.chatID).(*chat)
+		if !ok {
+			return false
+		}
+		who := side(u.id, partner)
+		return c.required[who] != asksToll || c.wrote[who] > 0
+	}
 }
 
 // An alias is an AliasAccount: a name, under its hash, and who has it.
