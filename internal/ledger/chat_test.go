@@ -117,7 +117,7 @@ func TestPartnersAreBounded(t *testing.T) {
 	}{
 		{"a known one", "p5", 7, ""},
 		{"a new one", "q", 7, "p0"},
-		{"a new one who was only written to", "a", 0, "a"},
+		{"a new one who was only written to", "a", 0, "p0"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got := ledger.Chatted(partners, tt.partner, tt.received)
