@@ -110,7 +110,8 @@ func TestBatch(t *testing.T) {
 }
 
 // TestContext: a caller that waits for a place in the queue can leave, and then
-// nothing was accepted; one that was handed over is answered.
+// nothing was accepted; of one that was handed over
+// nobody knows then; the disk takes it.
 func TestContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDisk()
@@ -130,9 +131,13 @@ func TestContext(t *testing.T) {
 		if a := <-outside; !errors.Is(a.err, why) {
 			t.Errorf("outside the queue: %v, want %v", a, why)
 		}
+		var undecided *ledger.Undecided
+		if a := <-inHand; !errors.As(a.err, &undecided) || !errors.Is(a.err, why) {
+			t.Fatalf("in the queue: %v, want that it is undecided", a)
+		}
 		release()
-		if a := <-inHand; a.err != nil || !a.r.Success {
-			t.Errorf("in the queue: %v, want success", a)
+		if r := accept(t, l, sign(k, createTx(k, one))); r["txId"] != undecided.TxID { // the same again
+			t.Errorf("in the queue: receipt %v, want that of %s", r, undecided.TxID)
 		}
 		id, _ := signing.TxID(waiting)
 		if text, err := l.Receipt(t.Context(), id); text != nil || err != nil {
