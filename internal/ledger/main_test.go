@@ -235,8 +235,12 @@ func stakes(user signing.Object, accounts map[string]signing.Object) (staked, lo
 	staked, locked = new(big.Int), new(big.Int)
 	if info, found := user["operatorAccountInfo"].(signing.Object); found {
 		staked = info["stake"].(*big.Int)
-		if node, found := accounts[info["nominee"].(string)]; found {
-			locked = node["stakeLock"].(*big.Int)
+		nominee := info["nominee"].(string)
+		// A ledger of before nodes had keys of their own has them among the accounts.
+		for _, node := range []signing.Object{accounts["stake on "+nominee], accounts[nominee]} {
+			if n, found := node["stakeLock"].(*big.Int); found {
+				locked.Add(locked, n)
+			}
 		}
 	}
 	return staked, locked
