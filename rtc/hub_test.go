@@ -126,6 +126,7 @@ func startLogging(t *testing.T, h *hub, id string, change func(*rtc.Config), log
 	t.Helper()
 	cfg := rtc.DefaultConfig()
 	cfg.Loopback = true
+	cfg.GatherWait = 5 * time.Second // proxies learn addresses from descriptions alone, however slow the machine is
 	cfg.Verifier = verifier{}
 	if change != nil {
 		change(&cfg)
