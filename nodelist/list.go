@@ -19,6 +19,7 @@ type List struct {
 	cfg      Config // fixed after New
 	presence Presence
 	log      *slog.Logger
+	diary    diary
 	handler  http.Handler
 
 	mu     sync.Mutex
@@ -50,6 +51,7 @@ func New(cfg Config, presence Presence, log *slog.Logger) (*List, error) {
 		kick:     make(chan struct{}, 1),
 		state:    kept,
 	}
+	l.diary.log = l.log
 	l.roster = newRoster(cfg, l.chooseNetwork(kept.NetworkID))
 	if from := cfg.NodesFrom; from.URL != "" {
 		if l.borrowed, err = loadBorrowed(cfg.NodesFromFile, from.Key); err != nil {
@@ -164,17 +166,13 @@ func (l *List) sweep() {
 // update changes the roster, then logs what happened and has it published.
 func (l *List) update(change func(r *roster, now time.Time)) {
 	l.mu.Lock()
-	before := l.roster.version
-	change(l.roster, time.Now())
+	before, now := l.roster.version, time.Now()
+	change(l.roster, now)
 	changed := l.roster.version != before
 	events := l.roster.takeEvents()
 	l.mu.Unlock()
 	for _, e := range events {
-		attrs := []any{"peerId", e.node.PeerID, "publicKey", e.node.PublicKey, "ip", e.node.IP, "port", e.node.Port}
-		if e.reason != "" {
-			attrs = append(attrs, "reason", e.reason)
-		}
-		l.log.Info(e.what, attrs...)
+		l.diary.note(e, now)
 	}
 	if changed {
 		l.wake()

@@ -26,11 +26,13 @@ func (l *List) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
+			l.diary.sum(time.Now(), true)
 			return nil
 		case <-gap.C:
 			kick = l.kick
 		case <-sweep.C:
 			l.sweep()
+			l.diary.sum(time.Now(), false)
 		case <-refresh.C:
 			l.wake()
 		case <-kick:

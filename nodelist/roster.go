@@ -20,7 +20,16 @@ type event struct {
 	what   string
 	node   Node
 	reason string
+	active bool // it is, or was before it left
+	exempt bool // its address counts under no limit
 }
+
+// What may happen to a node.
+const (
+	nodeJoined = "node joined"
+	nodeActive = "node active"
+	nodeLeft   = "node off the list"
+)
 
 // A roster is who is listed. It has no clock and no lock of its own.
 type roster struct {
@@ -77,7 +86,7 @@ func (r *roster) add(j join, addr netip.Addr, sock Socket, open bool, now time.T
 	if old != nil {
 		r.unlink(old)
 	} else {
-		r.note("node joined", j.node, "")
+		r.note(nodeJoined, m, "")
 	}
 	r.link(m)
 	if old == nil || old.node != m.node || old.active != m.active {
@@ -116,7 +125,7 @@ func (r *roster) activate(m *member, now time.Time) {
 	r.order++
 	m.order, m.active = r.order, true
 	r.version++
-	r.note("node active", m.node, "")
+	r.note(nodeActive, m, "")
 	if r.networkID != "" {
 		return
 	}
@@ -139,7 +148,7 @@ func (r *roster) leave(peerID string, now time.Time) {
 func (r *roster) drop(m *member, reason string, now time.Time) {
 	r.unlink(m)
 	r.version++
-	r.note("node off the list", m.node, reason)
+	r.note(nodeLeft, m, reason)
 	if len(r.departed) >= departedPerPlace*r.total {
 		for key := range r.departed { // any: this bounds memory, not replays
 			delete(r.departed, key)
@@ -195,8 +204,8 @@ func (r *roster) lists() (active, syncing []Node) {
 	return active, syncing
 }
 
-func (r *roster) note(what string, node Node, reason string) {
-	r.events = append(r.events, event{what: what, node: node, reason: reason})
+func (r *roster) note(what string, m *member, reason string) {
+	r.events = append(r.events, event{what: what, node: m.node, reason: reason, active: m.active, exempt: !m.addr.IsValid()})
 }
 
 // takeEvents returns what happened since the last call.

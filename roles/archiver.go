@@ -178,7 +178,7 @@ func (a *Archiver) Run(ctx context.Context) error {
 		parts = append(parts, serveHTTP("acme listener", a.doors.open(a.http01, a.log), a.http01Handler(), a.gate, idleTime, a.log))
 	}
 	for i, l := range a.public {
-		parts = append(parts, serveHTTP("listener "+strconv.Itoa(i+1), a.secured(newStile(a.doors.open(l, a.log), a.peers.Shuns)), a.publicHandler(), a.gate, keep(a.cfg), a.log))
+		parts = append(parts, serveHTTP("listener "+strconv.Itoa(i+1), a.secured(newStile(a.doors.open(l, a.log), a.shuns)), a.publicHandler(), a.gate, keep(a.cfg), a.log))
 		addrs = append(addrs, l.Addr().String())
 	}
 	ready := []any{"addr", strings.Join(addrs, ",")}

@@ -40,6 +40,7 @@ type Consensor struct {
 	node   *shardus.Node  // nil: the ledger answers
 	http   net.Listener
 	doors  doors // of http; filled by Run
+	gate   *gate // of http; fixed
 	api    *api.API
 	feed   *feed.Hub
 	told   signing.Object // of nodeInfo, what does not change; fixed, nil beside a node
@@ -95,6 +96,9 @@ func NewConsensor(cfg config.Consensor, shared *ledger.Ledger, log *slog.Logger)
 	}
 	if n.limits, err = newLimits(cfg); err != nil {
 		return nil, err
+	}
+	if n.gate, err = newNodeGate(cfg, n.log); err != nil {
+		return nil, &UsageError{Err: err}
 	}
 	if n.peer, err = n.newPeer(); err != nil {
 		return nil, err
@@ -179,7 +183,7 @@ func (n *Consensor) Addr() string { return n.http.Addr().String() }
 // archiver at its start fails.
 func (n *Consensor) Run(ctx context.Context) error {
 	parts := []part{
-		serveHTTP("http", n.doors.open(n.http, n.log), n.api, nil, idleTimeProxy, n.log),
+		serveHTTP("http", n.doors.open(n.http, n.log), n.api, n.gate, idleTimeProxy, n.log),
 		{"sessions", n.runSessions},
 		{"feed", n.feed.Run},
 		{"start", n.announce},

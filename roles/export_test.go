@@ -108,6 +108,13 @@ func Idle(a *Archiver, addr string) int {
 	return 0
 }
 
+// NarrowNode lets fewer connections of one address be open at n's HTTP server.
+func NarrowNode(n *Consensor, perAddress int) {
+	n.gate.mu.Lock()
+	defer n.gate.mu.Unlock()
+	n.gate.perAddress, n.gate.idle = perAddress, perAddress
+}
+
 // PeerServer returns the peer server of a.
 func PeerServer(a *Archiver) *signaling.Server { return a.peers }
 

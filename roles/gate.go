@@ -26,6 +26,7 @@ type gate struct {
 	idle       int               // of those, between two requests
 	spared     clientip.Networks // not counted
 	proxies    clientip.Networks // limited in all, but not by address: they speak for many
+	remedy     string            // that whoever reads of refusals is told
 	log        *slog.Logger
 
 	mu     sync.Mutex
@@ -64,7 +65,8 @@ const (
 func newGate(total, perAddress int, spared, proxies clientip.Networks, log *slog.Logger) *gate {
 	return &gate{
 		total: total, perAddress: perAddress, idle: min(maxIdle, perAddress), spared: spared, proxies: proxies, log: log,
-		conns: make(map[net.Conn]*held), places: make(map[netip.Addr]*place),
+		remedy: "name a proxy that speaks for many with --trusted-proxy, or raise --sockets-per-address",
+		conns:  make(map[net.Conn]*held), places: make(map[netip.Addr]*place),
 	}
 }
 
@@ -100,7 +102,7 @@ func (g *gate) enter(c net.Conn) {
 	}
 	if n, ok := g.full.due(time.Now()); ok {
 		g.log.Warn("too many connections: some are refused, or closed for others", "times", n, "addr", addr, "most", g.total, "mostOfAnAddress", g.perAddress,
-			"remedy", "name a proxy that speaks for many with --trusted-proxy, or raise --sockets-per-address")
+			"remedy", g.remedy)
 	}
 }
 

@@ -73,6 +73,37 @@ func TestSilentConnections(t *testing.T) {
 	}
 }
 
+// A node's HTTP server has a gate, too.
+func TestSilentConnectionsToANode(t *testing.T) {
+	n := startConsensor(t, startDevnet(t, 1), func(c *config.Consensor) { c.LimitExempt = nil })
+	roles.NarrowNode(n, 3)
+	dial := func(addr string) net.Conn {
+		c, err := from(addr).Dial("tcp", n.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		return c
+	}
+	for range 3 {
+		dial("127.0.0.3")
+	}
+	fourth := dial("127.0.0.3")
+	_ = fourth.SetReadDeadline(time.Now().Add(4 * time.Second)) // the header's time is 5 s
+	if n, err := fourth.Read(make([]byte, 1)); err != io.EOF && !isReset(err) {
+		t.Errorf("the fourth reads %d, %v, want it closed", n, err)
+	}
+	web := &http.Client{Transport: &http.Transport{DialContext: from("127.0.0.4").DialContext, DisableKeepAlives: true}, Timeout: 4 * time.Second}
+	resp, err := web.Get("http://" + n.Addr() + "/nodeinfo")
+	if err != nil {
+		t.Fatal("another address is not answered: ", err)
+	}
+	resp.Body.Close()
+	if declined, _ := roles.Declined(n); declined["connections"] != 1 {
+		t.Errorf("%d connections were counted as refused, want 1", declined["connections"])
+	}
+}
+
 func isReset(err error) bool { return err != nil && strings.Contains(err.Error(), "reset") }
 
 // WebSockets are the peer server's to count, and exempt addresses nobody's.

@@ -2,6 +2,7 @@ package roles
 
 import (
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"github.com/liberdus/liberdus/internal/config"
@@ -22,6 +23,24 @@ func gatesOf(cfg config.Archiver, log *slog.Logger) (public, nodes *gate, err er
 	public = newGate(maxConns, cfg.SocketsPerAddress, exempt, proxies, log.With("part", "gate"))
 	nodes = newGate(maxNodeConns, min(cfg.SocketsPerAddress, maxNodeConns/4), exempt, proxies, log.With("part", "node gate"))
 	return public, nodes, nil
+}
+
+// shuns reports whether a connection from addr may be closed unheard. A trusted
+// proxy's may not: who misbehaves behind it has another address, if any.
+func (a *Archiver) shuns(addr netip.Addr) bool {
+	return !a.gate.proxies.Contains(addr) && a.peers.Shuns(addr)
+}
+
+// newNodeGate returns the gate of a node's HTTP server. Clients come by data
+// channels; by HTTP come other nodes, monitors and few programs.
+func newNodeGate(cfg config.Consensor, log *slog.Logger) (*gate, error) {
+	exempt, err := cfg.Exempt()
+	if err != nil {
+		return nil, err
+	}
+	g := newGate(maxNodeConns, maxNodeConns/4, exempt, nil, log.With("part", "gate"))
+	g.remedy = "name with --limit-exempt a proxy or monitor that speaks for many"
+	return g, nil
 }
 
 // How long a connection is kept for a further request. A stranger's may be
@@ -49,7 +68,7 @@ func limit(p *signaling.Config, cfg config.Archiver, log *slog.Logger) error {
 		return err
 	}
 	f := &front{proxies: proxies, log: log}
-	p.ClientAddr, p.LimitExempt = f.addrOf, exempt
+	p.ClientAddr, p.LimitExempt, p.Crowds = f.addrOf, exempt, proxies
 	p.AllowOrigin = cfg.AllowedOrigins()
 	if len(cfg.CORS) == 0 {
 		p.CORS = p.AllowOrigin // whoever may not connect need not read answers either

@@ -68,9 +68,8 @@ func listen(addr string) (net.Listener, error) {
 }
 
 // serveHTTP is the part that serves h on l. When ctx ends it refuses new
-// connections and finishes the requests in hand. A gate, if there is one, says
-// how many connections there may be, and idle how long one may wait for its next
-// request.
+// connections and finishes the requests in hand. The gate says how many
+// connections there may be, and idle how long one may wait for its next request.
 func serveHTTP(name string, l net.Listener, h http.Handler, g *gate, idle time.Duration, log *slog.Logger) part {
 	return part{name, func(ctx context.Context) error {
 		srv := &http.Server{
@@ -81,9 +80,7 @@ func serveHTTP(name string, l net.Listener, h http.Handler, g *gate, idle time.D
 			IdleTimeout:       idle,
 			MaxHeaderBytes:    16 << 10,
 			ErrorLog:          slog.NewLogLogger(log.With("part", name).Handler(), slog.LevelDebug),
-		}
-		if g != nil {
-			srv.ConnState = g.watch
+			ConnState:         g.watch,
 		}
 		served := make(chan error, 1)
 		go func() { served <- srv.Serve(l) }() // waited for below

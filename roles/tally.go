@@ -58,8 +58,10 @@ func (a *Archiver) counts() counts {
 func (n *Consensor) counts() counts {
 	st := n.peer.Stats()
 	c := counts{refused: named(st.Declined), dropped: named(st.Ended)}
+	c.refused["connections"] = n.gate.refused.Load()
 	c.refused["files"] = n.doors.refused()
 	maps.DeleteFunc(c.dropped, func(why string, _ uint64) bool { return !slices.Contains(unserved, rtc.End(why)) })
+	c.dropped["connections"] = n.gate.evicted.Load()
 	return c
 }
 

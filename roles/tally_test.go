@@ -49,7 +49,7 @@ func TestConsensorTally(t *testing.T) {
 			t.Errorf("declined: %v, want %s among them", declined, name)
 		}
 	}
-	if _, normal := ended["closed"]; normal || len(ended) != 5 {
+	if _, normal := ended["closed"]; normal || len(ended) != 6 {
 		t.Errorf("ended: %v, want what limits end alone", ended)
 	}
 }

@@ -16,7 +16,8 @@ import (
 // Honest peers of that address keep their sockets, and share what is opened and
 // heard with those who knock; one garbage maker behind a NAT does not shut its
 // other users out, but makes them wait. Nothing is held against an address for
-// longer than blameMost.
+// longer than blameMost. An address that speaks for many, as a trusted proxy
+// does, is never blamed: what is known of its clients is only that they are there.
 const (
 	blameBurst = 10
 	blameEvery = 2 * time.Second // one is forgiven
@@ -65,7 +66,7 @@ func (r *registry) blame(addr netip.Addr, now time.Duration) (often bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	pl := r.places.of(addr)
-	return pl != nil && pl.blame.charge(now)
+	return pl != nil && !r.places.crowds.Contains(addr) && pl.blame.charge(now)
 }
 
 // Shuns reports whether a connection from addr is not worth being asked what it
@@ -81,6 +82,6 @@ func (s *Server) Shuns(addr netip.Addr) bool {
 func (r *registry) shuns(addr netip.Addr, now time.Duration) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	pl := r.places.known[clientip.Place(addr)] // who is spared is never blamed
+	pl := r.places.known[clientip.Place(addr)] // who is spared, or speaks for many, is never blamed
 	return pl != nil && pl.blame.refuses(now) && pl.blame.knocks.wait(now, knockEvery, knockBurst*knockEvery) > 0
 }

@@ -102,3 +102,18 @@ func TestGarbageOfTheExempt(t *testing.T) {
 		}
 	})
 }
+
+// What comes by a trusted proxy that does not say from whom is held against
+// nobody: that address is everybody's.
+func TestGarbageOfACrowd(t *testing.T) {
+	inBubble(t, func(c *signaling.Config) { c.Crowds = []netip.Prefix{netip.MustParsePrefix("192.0.2.1/32")} }, func(t *testing.T, n *pipeNet) {
+		for range 50 {
+			if status := garbage(t, n, here); status != 101 {
+				t.Fatalf("status %d, want 101", status)
+			}
+		}
+		if n.Shuns(addrOf(here)) {
+			t.Error("it is shunned")
+		}
+	})
+}

@@ -69,6 +69,10 @@ type Config struct {
 	// LimitExempt are spared all limits of a connection and of an address.
 	LimitExempt []netip.Prefix
 
+	// Crowds are addresses that speak for many, such as trusted proxies: what a
+	// client sends that is known by such an address alone is not held against it.
+	Crowds []netip.Prefix
+
 	// ClientAddr tells the address that a request came from. Nil means that of
 	// the connection; set it where a trusted proxy stands in front.
 	ClientAddr func(*http.Request) netip.Addr

@@ -210,6 +210,8 @@ func (e *ear) control(op byte, payload []byte) error {
 	return nil
 }
 
+func (*ear) continued() {}
+
 // theirs tells what gorilla/websocket reads.
 func theirs(t *testing.T, conn net.Conn) []string {
 	var heard []string

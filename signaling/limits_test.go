@@ -189,12 +189,12 @@ func TestQueueLimits(t *testing.T) {
 		expire int // EXPIREs that come at once
 	}{
 		{
-			name: "messages", change: func(c *signaling.Config) { c.QueueMessages = 2 },
-			send: []string{"x", "x", "x", "y"}, want: map[string]int{"x": 2, "y": 1}, drop: signaling.DropQueueFull,
+			name: "messages", change: func(c *signaling.Config) { c.QueueMessages = 4 }, // half of them one sender's
+			send: []string{"x", "x", "y", "x"}, want: map[string]int{"x": 2, "y": 1}, drop: signaling.DropSenderShare, expire: 1,
 		},
 		{
-			name: "bytes", change: func(c *signaling.Config) { c.QueueBytes = 1000 },
-			send: []string{"x", "x", "x", "y"}, size: 400, want: map[string]int{"x": 2, "y": 1}, drop: signaling.DropQueueFull,
+			name: "bytes", change: func(c *signaling.Config) { c.QueueBytes = 2000 },
+			send: []string{"x", "x", "y", "x"}, size: 400, want: map[string]int{"x": 2, "y": 1}, drop: signaling.DropSenderShare, expire: 1,
 		},
 		{
 			name: "bytes in all", change: func(c *signaling.Config) { c.QueueTotalBytes = 1000 },
@@ -238,33 +238,61 @@ func TestQueueLimits(t *testing.T) {
 // Who could not say anything to an absent peer is told so when it comes.
 func TestOverflowedSenderHearsOfIt(t *testing.T) {
 	s := startSite(t, signaling.Hooks{}, func(c *signaling.Config) { c.QueueMessages = 2 })
-	a, b := s.join(t, "a", "t"), s.join(t, "b", "t")
-	a.send(`{"type":"OFFER","dst":"x"}`, `{"type":"OFFER","dst":"x"}`, `{"type":"OFFER","dst":"x"}`)
+	offer := `{"type":"OFFER","dst":"x"}`
+	a, a2, b := s.join(t, "a", "t"), s.join(t, "a2", "t"), s.join(t, "b", "t")
+	a.send(offer, offer) // half is for others
+	a.expect(`{"type":"EXPIRE","src":"x","dst":"a"}`)
+	a2.send(offer)
+	a2.expectQuiet()
+	b.send(offer) // is the third that speaks: the queue cannot even remember it
+	b.expect(`{"type":"EXPIRE","src":"x","dst":"b"}`)
+	s.join(t, "x", "t").expect(`{"type":"OFFER","src":"a","dst":"x"}`, `{"type":"OFFER","src":"a2","dst":"x"}`)
 	a.expectQuiet()
+	a2.expectQuiet()
+	b.expectQuiet()
+}
+
+// One sender leaves half of what may wait for an absent peer to others: nobody
+// can keep a peer that is away for a moment from being called.
+func TestOneSenderTakesHalfOfAQueue(t *testing.T) {
+	s := startSite(t, signaling.Hooks{}, nil)
+	a, b := s.join(t, "a", "t"), s.join(t, "b", "t")
+	most := signaling.DefaultConfig().QueueMessages
+	for range most {
+		a.send(`{"type":"OFFER","dst":"x"}`)
+	}
+	for range most / 2 {
+		a.expect(`{"type":"EXPIRE","src":"x","dst":"a"}`)
+	}
+	a.send(`{"type":"OFFER","dst":"y","payload":"` + strings.Repeat("y", signaling.DefaultConfig().QueueBytes/2) + `"}`)
+	a.expect(`{"type":"EXPIRE","src":"y","dst":"a"}`)
 	b.send(`{"type":"OFFER","dst":"x"}`)
 	b.expectQuiet()
-	c := s.join(t, "c", "t")
-	c.send(`{"type":"OFFER","dst":"x"}`) // the queue cannot even remember c
-	c.expect(`{"type":"EXPIRE","src":"x","dst":"c"}`)
-	s.join(t, "x", "t").expect(`{"type":"OFFER","src":"a","dst":"x"}`, `{"type":"OFFER","src":"a","dst":"x"}`)
-	b.expect(`{"type":"EXPIRE","src":"x","dst":"b"}`)
-	a.expectQuiet() // what a said was delivered, but for one message
-	c.expectQuiet()
+	if st := s.Stats(); int(st.Queued) != most/2+1 || int(st.Dropped[signaling.DropSenderShare]) != most/2+1 || st.Queues != 1 {
+		t.Errorf("%d wait for %d peers and %d are dropped, want %d, 1, %[4]d", st.Queued, st.Queues, st.Dropped[signaling.DropSenderShare], most/2+1)
+	}
+	x := s.join(t, "x", "t")
+	for range most / 2 {
+		x.expect(`{"type":"OFFER","src":"a","dst":"x"}`)
+	}
+	x.expect(`{"type":"OFFER","src":"b","dst":"x"}`)
 }
 
 // A peer that does not read loses its id; its senders are not told LEAVE, and
 // what it missed waits for its return.
 func TestSlowReaderIsDropped(t *testing.T) {
-	s := startSite(t, signaling.Hooks{}, func(c *signaling.Config) { c.OutboundMessages = 65 })
+	s := startSite(t, signaling.Hooks{}, func(c *signaling.Config) {
+		c.OutboundMessages, c.OutboundBytes, c.QueueBytes = 65, 8<<20, 4<<20 // all that is on its way may wait
+	})
 	a := s.join(t, "a", "t")
 	s.join(t, "slow", "t") // never reads again
-	frame := fmt.Sprintf(`{"type":"OFFER","dst":"slow","payload":"%s"}`, strings.Repeat("x", 200<<10))
+	frame := fmt.Sprintf(`{"type":"OFFER","dst":"slow","payload":"%s"}`, strings.Repeat("x", 120<<10))
 	for i := 0; ; i++ {
 		if _, ok := s.Peer("slow"); !ok {
 			break
 		}
 		if i > 1000 {
-			t.Fatal("200 MB went to somebody who does not read")
+			t.Fatal("120 MB went to somebody who does not read")
 		}
 		a.send(frame)
 	}

@@ -33,9 +33,9 @@ func TestRegistryAgainstModel(t *testing.T) {
 var modelConfig = func() Config {
 	c := DefaultConfig()
 	c.ConcurrentLimit = 3
-	c.QueueMessages, c.QueueBytes, c.QueueTotalBytes, c.MaxQueues = 2, 150, 300, 2
-	c.OutboundMessages, c.OutboundBytes, c.MaxMessage = 8, 1000, 200 // of one sender 2 and 250
-	c.SlowTimeout = 0                                                // the model says itself when it is over
+	c.QueueMessages, c.QueueBytes, c.QueueTotalBytes, c.MaxQueues = 3, 240, 400, 2 // of one sender 2 and 120
+	c.OutboundMessages, c.OutboundBytes, c.MaxMessage = 8, 1000, 200               // of one sender 2 and 250
+	c.SlowTimeout = 0                                                              // the model says itself when it is over
 	return c
 }()
 
@@ -285,6 +285,18 @@ func (m *model) makeRoom(t *rapid.T, d *player) {
 
 func (m *model) queue(dst string, f frame) {
 	q := m.queues[dst]
+	mine, bytes := 1, len(f.data)
+	if q != nil {
+		for _, w := range q.frames {
+			if w.src == f.src {
+				mine, bytes = mine+1, bytes+len(w.data)
+			}
+		}
+	}
+	if mine > 2 || bytes > modelConfig.QueueBytes/2 {
+		m.tell(f.src, expireText(dst, f.src))
+		return
+	}
 	if q == nil {
 		if len(m.queues) >= modelConfig.MaxQueues {
 			m.tell(f.src, expireText(dst, f.src))

@@ -267,3 +267,37 @@ func TestPaceOfPings(t *testing.T) {
 		}
 	})
 }
+
+// A message in very many frames, empty ones among them, is read no faster than
+// as many signs of life; one in as many as browsers make is not held up.
+func TestPaceOfFragments(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		frames int
+		took   time.Duration
+	}{
+		{"a few", 100, 0},
+		{"very many", 40_000, 3 * time.Second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			inBubble(t, nil, func(t *testing.T, n *pipeNet) {
+				a := n.listen(t, "a", "t", here, true)
+				began := time.Now()
+				text := `{"type":"OFFER","dst":"a","payload":1}`
+				raw := append([]byte{0x01, byte(0x80 | len(text)), 0, 0, 0, 0}, text...)
+				for range tt.frames {
+					raw = append(raw, 0x00, 0x80, 0, 0, 0, 0)
+				}
+				if _, err := a.conn.NetConn().Write(append(raw, 0x80, 0x80, 0, 0, 0, 0)); err != nil {
+					t.Fatal(err)
+				}
+				if got := count(a.heard(), `"src":"a"`); got != 1 {
+					t.Error("the message does not arrive")
+				}
+				if took := time.Since(began); took < tt.took*9/10 || took > tt.took+500*time.Millisecond {
+					t.Errorf("took %v, want %v", took, tt.took)
+				}
+			})
+		})
+	}
+}

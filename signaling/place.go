@@ -30,6 +30,7 @@ type place struct {
 type places struct {
 	cfg      Config            // fixed
 	exempt   clientip.Networks // fixed
+	crowds   clientip.Networks // fixed
 	connects rate              // fixed
 	calls    rate              // fixed
 	sockets  int               // at most at one place; fixed
@@ -45,6 +46,7 @@ func newPlaces(cfg Config) *places {
 	p := &places{
 		cfg:      cfg,
 		exempt:   cfg.LimitExempt,
+		crowds:   cfg.Crowds,
 		connects: perSecond(cfg.ConnectRate, cfg.ConnectBurst),
 		calls:    perSecond(cfg.CallRate, cfg.CallBurst),
 		sockets:  cfg.SocketsPerAddress,
@@ -162,7 +164,7 @@ func (p *places) rest(pl *place, now time.Duration) {
 }
 
 func (pl *place) forgettable(now time.Duration) bool {
-	return pl.connects.idle(now) && pl.calls.idle(now) && pl.blame.idle(now)
+	return pl.connects.idle(now) && pl.calls.idle(now) && pl.blame.idle(now) && pl.holds.sent.used.Load() == 0
 }
 
 // purge forgets the places of which nothing need be known any more.

@@ -64,6 +64,9 @@ func newQueueSet(limits queueLimits) *queueSet {
 // room, drop says why; told is whether the sender will hear of it when the
 // queue expires, else the caller must say so now.
 func (s *queueSet) add(dst string, f frame, from netip.Addr, now time.Duration) (drop Drop, told bool) {
+	if !s.leavesHalf(dst, f) {
+		return DropSenderShare, false
+	}
 	o := origin{src: f.src, place: from}
 	q, drop := s.open(dst, o, now)
 	if drop != "" {
@@ -85,6 +88,21 @@ func (s *queueSet) add(dst string, f frame, from netip.Addr, now time.Duration) 
 	q.bytes += len(f.data)
 	s.bytes += len(f.data)
 	return "", true
+}
+
+// leavesHalf reports whether f leaves half of what may wait for dst to others
+// than its sender.
+func (s *queueSet) leavesHalf(dst string, f frame) bool {
+	frames, bytes := 1, len(f.data)
+	if e, ok := s.byDst[dst]; ok {
+		for _, w := range e.Value.(*queue).frames {
+			if w.src == f.src {
+				frames++
+				bytes += len(w.data)
+			}
+		}
+	}
+	return frames <= (s.limits.messages+1)/2 && bytes <= s.limits.bytes/2
 }
 
 func (s *queueSet) open(dst string, o origin, now time.Duration) (*queue, Drop) {

@@ -55,9 +55,11 @@ func newQuietKit(limit time.Duration, maxMessage int) *quietKit {
 	return k
 }
 
-// controlled is told of a control frame. It keeps nothing of the payload.
+// controlled is told of a control frame, and of the further frames of a message.
+// It keeps nothing of the payload.
 type controlled interface {
 	control(op byte, payload []byte) error
+	continued() // may wait
 }
 
 // An inbuf is what was read and not yet handed on: data[start:end].
@@ -136,6 +138,8 @@ func (q *quietConn) begin() (op byte, begun bool, err error) {
 	q.opened(len(b))
 	if h.op != opContinuation {
 		q.msg.taken = 0
+	} else {
+		q.owner.continued()
 	}
 	q.msg.left, q.msg.mask, q.msg.more = h.length, h.mask, !h.final
 	if h.length > uint64(q.kit.maxMessage-q.msg.taken) {

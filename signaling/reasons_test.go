@@ -69,7 +69,10 @@ var causes = []cause{
 	{reason: "drop bad_dst", make: say1(`{"type":"OFFER"}`)},
 	{reason: "drop not_current", make: func(t *testing.T, n *pipeNet) { attackLeftover(t, n) }},
 	{reason: "drop absent", make: say1(`{"type":"EXPIRE","dst":"x"}`)},
-	{reason: "drop queue_full", change: func(c *signaling.Config) { c.QueueMessages = 1 }, make: times(2, say1(offerX))},
+	{reason: "drop queue_full", change: func(c *signaling.Config) { c.QueueMessages = 1 }, make: func(t *testing.T, n *pipeNet) {
+		say1(offerX)(t, n)
+		n.listen(t, "b", "t", here, true).send(offerX)
+	}},
 	{reason: "drop queue_total", change: func(c *signaling.Config) { c.QueueTotalBytes = 1 }, make: say1(offerX)},
 	{
 		reason: "drop queue_count", change: func(c *signaling.Config) { c.MaxQueues = 1 },

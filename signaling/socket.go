@@ -156,6 +156,10 @@ func (c *socket) control(op byte, payload []byte) error {
 	return nil
 }
 
+// continued takes note of a further frame of a message. Frames cost as much as
+// signs of life however little is in them, and a message may have any number.
+func (c *socket) continued() { c.beat() }
+
 // goodbye is the close frame of a peer.
 type goodbye struct{ code int }
 

@@ -18,7 +18,7 @@ const (
 	DropQueueFull   Drop = "queue_full"   // too much waits for this destination
 	DropQueueTotal  Drop = "queue_total"  // too much waits for all destinations
 	DropQueueCount  Drop = "queue_count"  // too many destinations are waited for
-	DropSenderShare Drop = "sender_share" // too much of this sender, or of its address, waits already for absent peers or to be written
+	DropSenderShare Drop = "sender_share" // too much of this sender, or of its address, waits already for this absent peer, for all, or to be written
 	DropRate        Drop = "rate"         // the sender says too much
 	DropExpired     Drop = "expired"      // waited, and nobody came
 	DropNoRoom      Drop = "no_room"      // others have filled the destination's outbox

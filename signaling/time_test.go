@@ -103,15 +103,15 @@ func TestExpireOfASenderThatIsGone(t *testing.T) {
 
 func TestExpireAfterOverflow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := startPipeNet(t, signaling.Hooks{}, func(c *signaling.Config) { c.QueueMessages = 2 })
-		a, b := n.listen(t, "a", "t", here, true), n.listen(t, "b", "t", here, true)
-		for range 3 {
-			a.send(`{"type":"OFFER","dst":"x"}`)
+		n := startPipeNet(t, signaling.Hooks{}, func(c *signaling.Config) { c.QueueMessages = 3 })
+		a, b, c := n.listen(t, "a", "t", here, true), n.listen(t, "b", "t", here, true), n.listen(t, "c", "t", here, true)
+		for _, l := range []*listener{a, a, b, c} { // the last is dropped: c has nothing in the queue
+			l.send(`{"type":"OFFER","dst":"x"}`)
 		}
-		b.send(`{"type":"OFFER","dst":"x"}`) // dropped: b has nothing in the queue
 		time.Sleep(7 * time.Second)
 		a.expect(openFrame, `{"type":"EXPIRE","src":"x","dst":"a"}`)
 		b.expect(openFrame, `{"type":"EXPIRE","src":"x","dst":"b"}`)
+		c.expect(openFrame, `{"type":"EXPIRE","src":"x","dst":"c"}`)
 	})
 }
 
