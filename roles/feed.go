@@ -33,7 +33,7 @@ func (n *Consensor) openFeed() (err error) {
 
 // lookBehind returns the text of an account of the node behind.
 func (n *Consensor) lookBehind(ctx context.Context, id string) ([]byte, error) {
-	resp := n.node.Do(ctx, http.MethodGet, "/account/"+id, nil)
+	resp := n.node.Look(ctx, "/account/"+id)
 	if resp.Status != http.StatusOK || resp.ContentType != "" {
 		return nil, fmt.Errorf("the node answers %d: %.80q", resp.Status, resp.Body)
 	}

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"time"
 
 	"github.com/liberdus/liberdus/internal/rpc"
 )
@@ -19,17 +20,33 @@ import (
 // errTooLarge says that an answer is over Config.MaxAnswer.
 var errTooLarge = errors.New("the node's answer is too large")
 
-// Do asks the node and returns its own answer, unchanged, or a fault. The path
-// begins with a slash and needs no escapes. A nil body is none.
+// Do asks the node for the caller of ctx, and returns its own answer, unchanged,
+// or a fault. The path begins with a slash and needs no escapes. A nil body is
+// none.
 func (n *Node) Do(ctx context.Context, method, path string, body []byte) rpc.Response {
+	if method == http.MethodGet {
+		return n.do(ctx, n.reads, method, path, body)
+	}
+	return n.do(ctx, n.injects, method, path, body)
+}
+
+// Look reads what the node has at path, for this node itself: callers do not
+// hold it up.
+func (n *Node) Look(ctx context.Context, path string) rpc.Response {
+	return n.do(ctx, n.own, http.MethodGet, path, nil)
+}
+
+func (n *Node) do(ctx context.Context, d door, method, path string, body []byte) rpc.Response {
 	ctx, cancel := context.WithTimeout(ctx, n.cfg.Timeout)
 	defer cancel()
-	resp, err := n.ask(ctx, method, path, body)
+	resp, err := n.enter(ctx, d, method, path, body)
 	if err == nil {
 		return resp
 	}
 	n.log.Debug("no answer", "method", method, "path", path, "err", err)
 	switch {
+	case errors.Is(err, errBusy): // it was not sent
+		return rpc.FaultAfter("too many requests wait for the node", time.Second)
 	case errors.Is(err, errTooLarge):
 		return rpc.Fault(rpc.TooLarge, fmt.Sprintf("the node's answer has more than %d bytes", n.cfg.MaxAnswer))
 	case ctx.Err() != nil:
@@ -38,22 +55,32 @@ func (n *Node) Do(ctx context.Context, method, path string, body []byte) rpc.Res
 	return rpc.Fault(rpc.Unavailable, "the node did not answer")
 }
 
+// enter asks when there is a place.
+func (n *Node) enter(ctx context.Context, d door, method, path string, body []byte) (rpc.Response, error) {
+	place := rpc.CallerOf(ctx)
+	if err := d.lane.enter(ctx, place); err != nil {
+		return rpc.Response{}, err
+	}
+	defer d.lane.leave(place)
+	return n.ask(ctx, d, method, path, body)
+}
+
 // ask sends a request. A GET whose connection broke is sent again, once, on
 // another: reading twice does no harm. Whatever else was sent may have been
 // done, and is not sent again.
-func (n *Node) ask(ctx context.Context, method, path string, body []byte) (rpc.Response, error) {
-	resp, tries, err := n.try(ctx, method, path, body)
+func (n *Node) ask(ctx context.Context, d door, method, path string, body []byte) (rpc.Response, error) {
+	resp, tries, err := n.try(ctx, d, method, path, body)
 	if err == nil || method != http.MethodGet || tries != 1 || ctx.Err() != nil || errors.Is(err, errTooLarge) || isDial(err) {
 		return resp, err
 	}
-	resp, _, err = n.try(ctx, method, path, body)
+	resp, _, err = n.try(ctx, d, method, path, body)
 	return resp, err
 }
 
 // try sends a request and reads the answer. It returns on how many connections
 // the request was: the transport itself may have found that an idle one had been
 // closed, and used another.
-func (n *Node) try(ctx context.Context, method, path string, body []byte) (_ rpc.Response, tries int, err error) {
+func (n *Node) try(ctx context.Context, d door, method, path string, body []byte) (_ rpc.Response, tries int, err error) {
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { tries++ }})
 	req := (&http.Request{
 		Method: method, URL: &url.URL{Scheme: n.base.Scheme, Host: n.base.Host, Path: path},
@@ -64,7 +91,7 @@ func (n *Node) try(ctx context.Context, method, path string, body []byte) (_ rpc
 		req.Header["Content-Type"] = []string{"application/json"}
 		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	}
-	resp, err := n.transport.RoundTrip(req)
+	resp, err := d.transport.RoundTrip(req)
 	if err != nil {
 		return rpc.Response{}, tries, err
 	}

@@ -158,7 +158,7 @@ func (n *Node) probe(ctx context.Context) (networkID string, err error) {
 
 // look reads the JSON that the node has at path.
 func (n *Node) look(ctx context.Context, path string, v any) error {
-	resp, err := n.ask(ctx, http.MethodGet, path, nil)
+	resp, err := n.ask(ctx, n.own, http.MethodGet, path, nil)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return &illness{"the node does not answer in time", err}

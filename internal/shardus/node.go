@@ -30,8 +30,11 @@ type Config struct {
 	Timeout time.Duration
 	// MaxAnswer is the largest body read, in bytes.
 	MaxAnswer int
-	// Connections is how many there may be; further requests wait for one.
-	Connections int
+	// Connections is how many there may be for reads, Injects for what changes
+	// something: further requests wait, up to Queue of them, a quarter of one
+	// address. One address may have a quarter of the connections. Looks are the
+	// connections of the node's own.
+	Connections, Injects, Queue, Looks int
 	// Probe is the time between two looks at the node's health, ProbeTimeout
 	// how long each may take.
 	Probe, ProbeTimeout time.Duration
@@ -45,6 +48,7 @@ const idleTime = 3 * time.Second
 func DefaultConfig(url string) Config {
 	return Config{
 		URL: url, Timeout: 10 * time.Second, MaxAnswer: 4 << 20, Connections: 128,
+		Injects: 32, Queue: 1024, Looks: 16,
 		Probe: time.Second, ProbeTimeout: 3 * time.Second,
 	}
 }
@@ -53,10 +57,12 @@ func DefaultConfig(url string) Config {
 // health. The methods may be called from any goroutine.
 type Node struct {
 	// Fixed after New.
-	cfg       Config
-	base      *url.URL
-	transport *http.Transport
-	log       *slog.Logger
+	cfg     Config
+	base    *url.URL
+	reads   door
+	injects door
+	own     door // for probes and looks, which nobody else holds up
+	log     *slog.Logger
 
 	mu        sync.Mutex
 	unwell    error         // guarded by mu; nil while the node can be used
@@ -77,18 +83,32 @@ func New(cfg Config, log *slog.Logger) (*Node, error) {
 	dialer := &net.Dialer{Timeout: 2 * time.Second, KeepAlive: 15 * time.Second}
 	return &Node{
 		cfg: cfg, base: base, log: log.With("part", "node", "node", base.Host),
+		reads: newDoor(cfg.Connections, cfg.Queue, dialer), injects: newDoor(cfg.Injects, cfg.Queue, dialer),
+		own:    newDoor(cfg.Looks, cfg.Queue, dialer),
+		unwell: errNotAsked, changed: make(chan struct{}),
+	}, nil
+}
+
+// A door is a way to the node: connections, and who may use them.
+type door struct {
+	transport *http.Transport
+	lane      *lane
+}
+
+func newDoor(connections, queue int, dialer *net.Dialer) door {
+	return door{
+		lane: newLane(connections, max(1, connections/4), queue),
 		transport: &http.Transport{ // no proxy: the node is near
 			DialContext:            dialer.DialContext,
 			TLSHandshakeTimeout:    3 * time.Second,
-			MaxIdleConns:           cfg.Connections,
-			MaxIdleConnsPerHost:    cfg.Connections,
-			MaxConnsPerHost:        cfg.Connections,
+			MaxIdleConns:           connections,
+			MaxIdleConnsPerHost:    connections,
+			MaxConnsPerHost:        connections,
 			IdleConnTimeout:        idleTime,
 			MaxResponseHeaderBytes: 64 << 10,
 			DisableCompression:     true, // which costs both more than it saves between neighbours
 		},
-		unwell: errNotAsked, changed: make(chan struct{}),
-	}, nil
+	}
 }
 
 // ParseURL reads the address of a node: http(s)://host[:port].
@@ -106,4 +126,8 @@ func ParseURL(text string) (*url.URL, error) {
 }
 
 // Close ends the unused connections. It comes last.
-func (n *Node) Close() { n.transport.CloseIdleConnections() }
+func (n *Node) Close() {
+	for _, d := range []door{n.reads, n.injects, n.own} {
+		d.transport.CloseIdleConnections()
+	}
+}
