@@ -18,16 +18,22 @@ func (s *site) beside(archiver string, node *role, name string) *role {
 	return r
 }
 
+// three starts an archiver, a consensor with a ledger and two before it.
+func (s *site) three() (archiver, back *role, fronts []*role) {
+	s.t.Helper()
+	archiver = s.archiver()
+	back = s.consensor(archiver.url())
+	return archiver, back, []*role{s.beside(archiver.url(), back, "front0"), s.beside(archiver.url(), back, "front1")}
+}
+
 // Three processes form one network: one has the ledger, two stand before it. What is put through
 // one is seen through all; a front that is killed takes nobody with it; when the ledger's process
 // is killed the fronts leave the list and say so, and when it is back so are they.
 func TestNodeBehind(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	archiver := s.archiver()
+	archiver, back, fronts := s.three()
 	at := []string{"--archiver", archiver.url()}
-	back := s.consensor(archiver.url())
-	fronts := []*role{s.beside(archiver.url(), back, "front1"), s.beside(archiver.url(), back, "front2")}
 
 	w := newWallet(t, openDoor(t, fronts[0]).network(t))
 	tx, txID, err := w.register("behind")

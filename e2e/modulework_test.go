@@ -17,9 +17,7 @@ import (
 func TestModule(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	archiver := s.archiver()
-	back := s.consensor(archiver.url())
-	fronts := []*role{s.beside(archiver.url(), back, "front1"), s.beside(archiver.url(), back, "front2")}
+	archiver, back, fronts := s.three()
 	d := openDoor(t, back)
 	w := newWallet(t, d.network(t))
 	w.settle(t, d, "paged")

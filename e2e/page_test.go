@@ -185,9 +185,7 @@ func (v *visitor) picture() []byte {
 func TestPage(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	archiver := s.archiver()
-	back := s.consensor(archiver.url())
-	fronts := []*role{s.beside(archiver.url(), back, "front1"), s.beside(archiver.url(), back, "front2")}
+	archiver, back, fronts := s.three()
 	d := openDoor(t, back)
 	friend := newWallet(t, d.network(t))
 	friend.settle(t, d, "friend")

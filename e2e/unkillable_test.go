@@ -26,9 +26,7 @@ var kills = flag.Int("kills", 20, "consensors killed under load")
 func TestKilledUnderLoad(t *testing.T) {
 	const readers, writers, gap = 6, 2, time.Second
 	s := newSite(t)
-	archiver := s.archiver()
-	back := s.consensor(archiver.url())
-	fronts := []*role{s.beside(archiver.url(), back, "front0"), s.beside(archiver.url(), back, "front1")}
+	archiver, back, fronts := s.three()
 	d := openDoor(t, back)
 	w := newWallet(t, d.network(t))
 	w.settle(t, d, "unkillable")

@@ -27,30 +27,41 @@ func logger(t *testing.T) *slog.Logger {
 // startDevnet runs a whole network in this process until the test ends.
 func startDevnet(t *testing.T, consensors int) *roles.Devnet {
 	t.Helper()
+	d, stop := runDevnet(t, consensors, t.TempDir())
+	t.Cleanup(func() {
+		stop()
+		http.DefaultClient.CloseIdleConnections()
+	})
+	return d
+}
+
+// runDevnet runs a whole network in this process until stop is called.
+func runDevnet(t *testing.T, consensors int, data string) (d *roles.Devnet, stop func()) {
+	t.Helper()
 	d, err := roles.NewDevnet(roles.DevnetConfig{
-		Listen: []string{"127.0.0.1:0"}, NodeListen: "127.0.0.1:0", Consensors: consensors, Data: t.TempDir(),
+		Listen: []string{"127.0.0.1:0"}, NodeListen: "127.0.0.1:0", Consensors: consensors, Data: data,
 		ConsensorListen: func(int) string { return "127.0.0.1:0" },
 	}, logger(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background())
 	ready, done := make(chan struct{}), make(chan error, 1)
 	go func() { done <- d.Run(ctx, func() { close(ready) }) }()
-	t.Cleanup(func() {
-		stop()
+	stop = func() {
+		cancel()
 		if err := errors.Join(<-done, d.Close()); err != nil {
 			t.Errorf("devnet: %v", err)
 		}
-		http.DefaultClient.CloseIdleConnections()
-	})
+	}
 	select {
 	case <-ready:
 	case err := <-done:
 		done <- err
+		stop()
 		t.Fatalf("devnet ended: %v", err)
 	}
-	return d
+	return d, stop
 }
 
 func newClient(t *testing.T, d *roles.Devnet, change func(*client.Config)) *client.Client {

@@ -2,8 +2,6 @@ package roles_test
 
 import (
 	"bytes"
-	"context"
-	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -21,21 +19,7 @@ func TestExportOfARunningDevnet(t *testing.T) {
 	if err := os.WriteFile(socket, nil, 0o600); err != nil { // what a killed process left
 		t.Fatal(err)
 	}
-	d, err := roles.NewDevnet(roles.DevnetConfig{
-		Listen: []string{"127.0.0.1:0"}, NodeListen: "127.0.0.1:0", Consensors: 1, Data: data,
-		ConsensorListen: func(int) string { return "127.0.0.1:0" },
-	}, logger(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	ready, done := make(chan struct{}), make(chan error, 1)
-	go func() { done <- d.Run(ctx, func() { close(ready) }) }()
-	select {
-	case <-ready:
-	case err := <-done:
-		t.Fatalf("devnet ended: %v", err)
-	}
+	_, stop := runDevnet(t, 1, data)
 	if info, err := os.Lstat(socket); err != nil || info.Mode() != os.ModeSocket|0o600 {
 		t.Errorf("socket %v, %v", info.Mode(), err)
 	}
@@ -54,9 +38,6 @@ func TestExportOfARunningDevnet(t *testing.T) {
 		t.Errorf("Import = %+v, %v, want %+v", got, err, sent)
 	}
 	stop()
-	if err := errors.Join(<-done, d.Close()); err != nil {
-		t.Errorf("devnet: %v", err)
-	}
 	if left, err := filepath.Glob(filepath.Join(data, "*sock*")); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}

@@ -24,12 +24,7 @@ func TestNoCookie(t *testing.T) {
 		}
 		return false
 	}
-	n, _ := startEcho(t, h, nil)
-	c := start(t, h, "client", nil)
-	s, err := c.Dial(t.Context(), target(n))
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, _, s := echoed(t, h)
 	roundTrip(t, s, "hello")
 	if hellos.Load() == 0 || cookies.Load() != 0 {
 		t.Errorf("%d hellos and %d cookies, want some and none", hellos.Load(), cookies.Load())

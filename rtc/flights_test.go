@@ -61,13 +61,8 @@ func TestFarFlights(t *testing.T) {
 		}
 		return false
 	}
-	n, _ := startEcho(t, h, nil)
-	c := start(t, h, "client", nil)
 	began := time.Now()
-	s, err := c.Dial(t.Context(), target(n))
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, _, s := echoed(t, h)
 	roundTrip(t, s, "hello")
 	t.Logf("open after %v, %d hellos of the server, %d bytes of handshake", time.Since(began), hellos.Load(), bytes.Load())
 	if got := hellos.Load(); got < 2 {
@@ -91,13 +86,8 @@ func openThroughLoss(t *testing.T, is func([]byte) bool, lost int) time.Duration
 		seen++
 		return seen <= lost
 	}
-	n, _ := startEcho(t, h, nil)
-	c := start(t, h, "client", nil)
 	began := time.Now()
-	s, err := c.Dial(t.Context(), target(n))
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, _, s := echoed(t, h)
 	roundTrip(t, s, "hello")
 	took := time.Since(began)
 	mu.Lock()

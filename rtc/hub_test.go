@@ -198,4 +198,16 @@ func target(n *node) rtc.Target {
 	return rtc.Target{Server: "hub", PeerID: n.id, PublicKey: n.id, NetworkID: "net"}
 }
 
+// echoed starts a node that echoes and a client, and opens a session between them.
+func echoed(t *testing.T, h *hub) (n, c *node, s *rtc.Session) {
+	t.Helper()
+	n, _ = startEcho(t, h, nil)
+	c = start(t, h, "client", nil)
+	s, err := c.Dial(t.Context(), target(n))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n, c, s
+}
+
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }

@@ -9,12 +9,7 @@ import (
 // Pieces of a message that was given up are no way to keep a node busy for free.
 func TestUselessPiecesAreCharged(t *testing.T) {
 	h := newHub()
-	n, _ := startEcho(t, h, nil)
-	c := start(t, h, "client", nil)
-	s, err := c.Dial(t.Context(), target(n))
-	if err != nil {
-		t.Fatal(err)
-	}
+	n, _, s := echoed(t, h)
 	piece := []byte{1, 7, 5, 9, 'x'} // the sixth of nine, and no other
 	for i := 0; rtc.WriteFrame(t.Context(), s, piece, false) == nil; i++ {
 		if i == 100_000 {

@@ -60,12 +60,7 @@ func TestSizes(t *testing.T) {
 // Large messages and small ones from many goroutines arrive whole.
 func TestLargeMessagesAmongOthers(t *testing.T) {
 	h := newHub()
-	n, _ := startEcho(t, h, nil)
-	c := start(t, h, "client", nil)
-	s, err := c.Dial(t.Context(), target(n))
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, _, s := echoed(t, h)
 	var wg sync.WaitGroup
 	want := map[string]int{}
 	for i := range 12 {
@@ -151,12 +146,7 @@ func TestBadChunks(t *testing.T) {
 // goleak would find what waits for the rest of it.
 func TestEndWithinAMessage(t *testing.T) {
 	h := newHub()
-	n, _ := startEcho(t, h, nil)
-	c := start(t, h, "client", nil)
-	s, err := c.Dial(t.Context(), target(n))
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, _, s := echoed(t, h)
 	if err := rtc.WriteFrame(t.Context(), s, chunk(1, 0, 2, "x"), false); err != nil {
 		t.Fatal(err)
 	}

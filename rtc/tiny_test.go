@@ -24,11 +24,15 @@ func TestTinyMessagesAreBounded(t *testing.T) {
 	}
 	flooded := func() bool { return n.Stats().Ended[rtc.EndFlooded] == 1 }
 	before, most := heap(), uint64(0)
+	end := time.Now().Add(30 * time.Second)
 	for i := 0; !flooded() && p.dc.Send([]byte("1")) == nil; i++ {
 		if i == 100_000 {
 			t.Fatalf("%d messages were sent, and the session lives", i)
 		}
 		for p.dc.BufferedAmount() > 4096 && !flooded() {
+			if time.Now().After(end) {
+				t.Fatalf("the node takes no more after %d messages, and the session lives", i)
+			}
 			time.Sleep(time.Millisecond)
 		}
 		if i%2000 == 0 {
@@ -59,12 +63,7 @@ func heap() uint64 {
 // Much traffic that is read leaves nothing behind that counts against a session.
 func TestReadTrafficIsNotUnread(t *testing.T) {
 	h := newHub()
-	n, _ := startEcho(t, h, nil)
-	c := start(t, h, "client", nil)
-	s, err := c.Dial(t.Context(), target(n))
-	if err != nil {
-		t.Fatal(err)
-	}
+	n, c, s := echoed(t, h)
 	for i := range 50 {
 		for _, size := range []int{1, 100, 3000, 60_000} {
 			if got := roundTrip(t, s, strings.Repeat("x", size)); len(got) != size {

@@ -6,29 +6,31 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/liberdus/liberdus/roles/client"
 )
 
-// network runs one that the examples use, in this process.
-func network() (archiver string, stop func()) {
+// network runs one that the examples use, in this process, and has a folder for
+// what the client of an example keeps.
+func network() (archiver, data string, stop func()) {
 	dir, err := os.MkdirTemp("", "liberdus-example-")
 	if err != nil {
 		panic(err)
 	}
-	d, end, err := devnet(2, dir, slog.New(slog.DiscardHandler))
+	d, end, err := devnet(2, filepath.Join(dir, "network"), slog.New(slog.DiscardHandler))
 	if err != nil {
 		panic(err)
 	}
-	return d.Archiver.URL() + "#" + d.Archiver.Key(), func() {
+	return d.Archiver.URL() + "#" + d.Archiver.Key(), filepath.Join(dir, "client"), func() {
 		if err := errors.Join(end(), os.RemoveAll(dir)); err != nil {
 			panic(err)
 		}
 	}
 }
 
-// settings are those of a program; examples keep nothing on disk that stays.
+// settings are those of a program.
 func settings(archiver, data string) client.Config {
 	cfg := client.DefaultConfig()
 	cfg.Archivers = []string{archiver} // URL#PUBLICKEY
@@ -38,10 +40,8 @@ func settings(archiver, data string) client.Config {
 
 // A user registers and asks for the account.
 func Example() {
-	archiver, stop := network()
+	archiver, data, stop := network()
 	defer stop()
-	data, _ := os.MkdirTemp("", "liberdus-example-")
-	defer os.RemoveAll(data)
 
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -69,10 +69,8 @@ func Example() {
 
 // What is not there is an error that can be told from others.
 func ExampleClient_Account() {
-	archiver, stop := network()
+	archiver, data, stop := network()
 	defer stop()
-	data, _ := os.MkdirTemp("", "liberdus-example-")
-	defer os.RemoveAll(data)
 
 	c, err := client.New(settings(archiver, data)) // connects when it is asked
 	if err != nil {
@@ -87,10 +85,8 @@ func ExampleClient_Account() {
 
 // Any path of a node's API can be asked for, and is answered as over HTTP.
 func ExampleClient_Do() {
-	archiver, stop := network()
+	archiver, data, stop := network()
 	defer stop()
-	data, _ := os.MkdirTemp("", "liberdus-example-")
-	defer os.RemoveAll(data)
 
 	c, err := client.New(settings(archiver, data))
 	if err != nil {
@@ -105,10 +101,8 @@ func ExampleClient_Do() {
 
 // A subscription tells of an account as soon as it changes.
 func ExampleClient_Subscribe() {
-	archiver, stop := network()
+	archiver, data, stop := network()
 	defer stop()
-	data, _ := os.MkdirTemp("", "liberdus-example-")
-	defer os.RemoveAll(data)
 
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
