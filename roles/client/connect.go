@@ -17,9 +17,6 @@ import (
 	"github.com/liberdus/liberdus/signaling"
 )
 
-// maxTries is how many listed nodes a client dials before it gives up.
-const maxTries = 3
-
 // A conversation is a session with one node.
 type conversation struct {
 	*rpc.Client
@@ -34,17 +31,20 @@ type conversation struct {
 // list of the first archiver through which it can be done: one that is not to be
 // avoided, if there is any. Where no archiver can be asked, but one did answer at
 // an earlier time, what it said then is tried.
-func (c *Client) connect(ctx context.Context, avoid []string) (*conversation, error) {
+func (c *Client) connect(ctx context.Context, s *search) (*conversation, error) {
 	var failed []error
 	var mute []*nodelist.Client
 	for i, a := range c.archivers {
 		// Archivers that say nothing leave time for the next, and for what is kept.
 		actx, cancel := share(ctx, len(c.archivers)-i+1)
-		at, targets, err := c.lookUp(actx, a, avoid)
+		f, err := s.look(a, func() (found, error) { return c.lookUp(actx, a) })
 		cancel()
 		if err == nil {
+			back, cancel := share(ctx, len(c.archivers)-i)
 			var conv *conversation
-			if conv, err = c.connectThrough(ctx, a, at, targets); err == nil {
+			conv, err = c.connectThrough(ctx, back, a, f, s)
+			cancel()
+			if err == nil {
 				return conv, nil
 			}
 		}
@@ -62,11 +62,7 @@ func (c *Client) connect(ctx context.Context, avoid []string) (*conversation, er
 			c.log.Debug("nothing to go by without the archiver", "archiver", a.Archiver().URL, "err", err)
 			continue
 		}
-		targets, err := c.targets(a, at, list, avoid)
-		if err != nil {
-			continue
-		}
-		conv, err := c.connectThrough(ctx, a, at, targets)
+		conv, err := c.connectThrough(ctx, ctx, a, found{at, list}, s)
 		if err == nil {
 			c.log.Warn("the archiver cannot be asked: an earlier list is used", "archiver", a.Archiver().URL, "of", list.Time.Format(time.DateTime))
 			return conv, nil
@@ -76,25 +72,21 @@ func (c *Client) connect(ctx context.Context, avoid []string) (*conversation, er
 	return nil, together(failed)
 }
 
-// lookUp asks an archiver where its signalling server is, and whom to dial there.
-func (c *Client) lookUp(ctx context.Context, a *nodelist.Client, avoid []string) (at nodelist.Signalling, targets []rtc.Target, err error) {
+// lookUp asks an archiver where its signalling server is, and who is there.
+func (c *Client) lookUp(ctx context.Context, a *nodelist.Client) (f found, err error) {
 	c.cfg.Progress("asking the archiver " + a.Archiver().URL)
-	if at, err = a.Signalling(ctx); err != nil {
-		return at, nil, err
+	if f.at, err = a.Signalling(ctx); err != nil {
+		return f, err
 	}
-	if skew := at.Info.Skew; skew.Abs() > maxSkew {
+	if skew := f.at.Info.Skew; skew.Abs() > maxSkew {
 		c.skewed.Do(func() {
 			c.log.Warn("this machine's clock differs from the archiver's", "by", skew.Round(time.Second).String())
 		})
 	}
-	var list nodelist.SignedList
-	if c.cfg.Peer == "" && !at.Foreign {
-		if list, err = a.Active(ctx); err != nil {
-			return at, nil, err
-		}
+	if c.cfg.Peer == "" && !f.at.Foreign {
+		f.list, err = a.Active(ctx)
 	}
-	targets, err = c.targets(a, at, list, avoid)
-	return at, targets, err
+	return f, err
 }
 
 // together makes one error of those of several archivers; it has the hop of the
@@ -106,31 +98,23 @@ func together(failed []error) error {
 	return &hopError{Hop(failed[0]), errors.Join(failed...)}
 }
 
-// connectThrough dials one of the targets, through the signalling server.
-func (c *Client) connectThrough(ctx context.Context, a *nodelist.Client, at nodelist.Signalling, targets []rtc.Target) (*conversation, error) {
-	d, err := c.dialler(ctx, a.Archiver(), at)
+// connectThrough dials one of those that may be, through the signalling server.
+// Who is listed and absent is waited for until back ends.
+func (c *Client) connectThrough(ctx, back context.Context, a *nodelist.Client, f found, s *search) (*conversation, error) {
+	targets, err := c.targets(a, f, s.avoided())
 	if err != nil {
 		return nil, err
 	}
-	var first error
-	for i, t := range targets {
-		tctx, cancel := share(ctx, len(targets)-i)
-		conv, err := d.dial(tctx, t)
-		cancel()
-		if err == nil {
-			return conv, nil
-		}
-		c.log.Debug("node given up", "peer", t.PeerID, "err", err)
-		c.nodes.failed(t.PeerID)
-		if first == nil {
-			first = err
-		}
-		if ctx.Err() != nil {
-			break
-		}
+	d, err := c.dialler(ctx, a.Archiver(), f.at)
+	if err != nil {
+		return nil, err
 	}
-	d.close()
-	return nil, first
+	try := attempt{c: c, s: s, server: a.Archiver().URL, dial: d.dial, back: back}
+	conv, err := try.run(ctx, targets)
+	if err != nil {
+		d.close()
+	}
+	return conv, err
 }
 
 // share gives one of n attempts its part of the time that ctx leaves, so that a
@@ -144,12 +128,9 @@ func share(ctx context.Context, n int) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, part, fmt.Errorf("no connection within %v", part.Round(time.Millisecond)))
 }
 
-// errNoOther says that there is a session with every node already.
-var errNoOther = errors.New("there is no other node")
-
 // targets returns whom to dial, and what each must prove.
-func (c *Client) targets(a *nodelist.Client, at nodelist.Signalling, list nodelist.SignedList, avoid []string) ([]rtc.Target, error) {
-	server := a.Archiver().URL
+func (c *Client) targets(a *nodelist.Client, f found, avoid []string) ([]rtc.Target, error) {
+	server, at, list := a.Archiver().URL, f.at, f.list
 	switch id := c.cfg.Peer; {
 	case id != "" && slices.Contains(avoid, id):
 		return nil, errNoOther
@@ -166,7 +147,7 @@ func (c *Client) targets(a *nodelist.Client, at nodelist.Signalling, list nodeli
 	if len(list.Nodes) == 0 {
 		return nil, &hopError{hopArchiver, fmt.Errorf("archiver %s: no active node on its list; is a consensor running and joined?", server)}
 	}
-	picked := c.nodes.pick(list.Nodes, avoid, maxTries)
+	picked := c.nodes.pick(list.Nodes, avoid, maxTries+maxSessions) // others with the same search take some
 	if len(picked) == 0 {
 		return nil, errNoOther
 	}

@@ -32,8 +32,36 @@ var ErrNoOther = errNoOther
 func NewPooled(open func(ctx context.Context, avoid []string) (*Conversation, error), cfg Config) *Client {
 	c := &Client{cfg: cfg, log: slog.New(slog.DiscardHandler), nodes: newRecords()}
 	c.cfg.Progress = func(string) {}
-	c.pool = newPool(open, c.nodes, c.log)
+	c.pool = newPool(func(ctx context.Context, s *search) (*conversation, error) { return open(ctx, s.avoided()) }, c.nodes, c.log)
 	return c
+}
+
+// NewSearching is NewPooled for an open that dials only whom it has claimed.
+func NewSearching(open func(ctx context.Context, claim func(peer string) bool) (*Conversation, error), cfg Config) *Client {
+	c := NewPooled(nil, cfg)
+	c.pool.open = func(ctx context.Context, s *search) (*conversation, error) {
+		return open(ctx, func(peer string) bool { return s.claim("archiver", peer) })
+	}
+	return c
+}
+
+// Attempt goes through a search for one of the peers.
+func Attempt(ctx, back context.Context, patient bool, peers []string, dial func(ctx context.Context, peer string) error) (peer string, err error) {
+	s := besides(nil)
+	s.patient = patient
+	c := NewPooled(nil, Config{})
+	a := attempt{c: c, s: s, server: "archiver", back: back, dial: func(ctx context.Context, t rtc.Target) (*conversation, error) {
+		return &conversation{peerID: t.PeerID}, dial(ctx, t.PeerID)
+	}}
+	var targets []rtc.Target
+	for _, p := range peers {
+		targets = append(targets, rtc.Target{PeerID: p})
+	}
+	conv, err := a.run(ctx, targets)
+	if err != nil {
+		return "", err
+	}
+	return conv.peerID, nil
 }
 
 // Keep has c keep so many sessions open.
@@ -42,9 +70,9 @@ func Keep(c *Client, n int) { c.pool.keep(n) }
 // CountOpened counts the sessions that c opens.
 func CountOpened(c *Client, n *atomic.Int64) {
 	open := c.pool.open
-	c.pool.open = func(ctx context.Context, avoid []string) (*conversation, error) {
+	c.pool.open = func(ctx context.Context, s *search) (*conversation, error) {
 		n.Add(1)
-		return open(ctx, avoid)
+		return open(ctx, s)
 	}
 }
 

@@ -84,7 +84,7 @@ func (p *pool) held() (peers []string) {
 func (p *pool) fill(held []string) error {
 	ctx, cancel := context.WithTimeout(p.ctx, keepTime)
 	defer cancel()
-	conv, err := p.open(ctx, held)
+	conv, err := p.open(ctx, besides(held))
 	if err == nil {
 		_, err = p.put(conv, 0)
 	}

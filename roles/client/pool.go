@@ -15,9 +15,9 @@ const (
 	replaceWait = 5 * time.Second  // between two attempts at that
 )
 
-// An opener opens a session with a node that is not to be avoided, or fails with
+// An opener opens a session with a node that is searched for, or fails with
 // errNoOther if there is none.
-type opener func(ctx context.Context, avoid []string) (*conversation, error)
+type opener func(ctx context.Context, s *search) (*conversation, error)
 
 // A pool holds the open sessions: it opens one when none is open, others
 // beside it if it is to keep more, and successors of those that are worn.
@@ -76,9 +76,9 @@ func (p *pool) take(ctx context.Context, tried []*member) (*member, error) {
 	if m, err := p.choose(tried, true); m != nil || err != nil { // somebody else has opened one
 		return m, err
 	}
-	conv, err := p.open(ctx, peersOf(tried))
+	conv, err := p.open(ctx, patiently(peersOf(tried)))
 	if errors.Is(err, errNoOther) {
-		conv, err = p.open(ctx, nil)
+		conv, err = p.open(ctx, patiently(nil))
 	}
 	if err != nil {
 		return nil, err
@@ -203,9 +203,9 @@ func (p *pool) wake() {
 func (p *pool) replace(m *member) {
 	for !isClosed(m.ended) && p.ctx.Err() == nil {
 		ctx, cancel := context.WithTimeout(p.ctx, replaceTime)
-		next, err := p.open(ctx, p.peersBut(m))
+		next, err := p.open(ctx, besides(p.peersBut(m)))
 		if errors.Is(err, errNoOther) {
-			next, err = p.open(ctx, nil)
+			next, err = p.open(ctx, besides(nil))
 		}
 		cancel()
 		if err == nil {

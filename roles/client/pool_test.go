@@ -18,6 +18,7 @@ import (
 type town struct {
 	t     *testing.T
 	names []string
+	takes map[string]time.Duration // to open a session; set before it is used
 
 	mu       sync.Mutex
 	wg       sync.WaitGroup
@@ -25,14 +26,15 @@ type town struct {
 	opened   int
 }
 
-func (w *town) open(_ context.Context, avoid []string) (*client.Conversation, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+func (w *town) open(_ context.Context, claim func(peer string) bool) (*client.Conversation, error) {
 	for _, name := range w.names {
-		if slices.Contains(avoid, name) {
+		if !claim(name) {
 			continue
 		}
+		time.Sleep(w.takes[name])
 		n := newFakeNode(name)
+		w.mu.Lock()
+		defer w.mu.Unlock()
 		w.sessions[name] = n
 		w.opened++
 		conv := client.NewConversation(name, n, n.end, n.worn)
@@ -51,7 +53,7 @@ func (w *town) session(name string) *fakeNode {
 
 func newTown(t *testing.T, names ...string) (*town, *client.Client) {
 	w := &town{t: t, names: names, sessions: map[string]*fakeNode{}}
-	c := client.NewPooled(w.open, patient)
+	c := client.NewSearching(w.open, patient)
 	client.Keep(c, len(names))
 	t.Cleanup(func() { c.Close(); w.wg.Wait() })
 	synctest.Wait()

@@ -86,44 +86,56 @@ type vote struct {
 	data json.RawMessage
 }
 
-// A quorum is several nodes that are asked the same. Its members are owned by
-// AccountQuorum, but for votes and failed while ask runs.
+// A quorum is several nodes that are asked the same. What mu guards is owned by
+// AccountQuorum while ask does not run.
 type quorum struct {
 	c  *Client
 	id string
 	r  rpc.Request
 	k  int
 
-	asked  []*member
 	mu     sync.Mutex
+	asked  []string         // guarded by mu; peers
 	votes  []vote           // guarded by mu
 	failed map[string]error // guarded by mu; by peer
 }
 
-// ask asks n nodes that were not asked yet.
+// ask asks n nodes that were not asked yet, all at once: who is slow to connect
+// keeps none of the others waiting.
 func (q *quorum) ask(ctx context.Context, n int) error {
-	var members []*member
-	for range n {
-		m, err := q.c.pool.stranger(ctx, q.asked)
-		if errors.Is(err, errNoOther) && len(q.asked) >= q.k {
-			break // to tell who is odd, as far as it goes
-		}
-		if errors.Is(err, errNoOther) {
-			err = &hopError{hopArchiver, fmt.Errorf("there are %d active nodes, which is less than the %d to agree", len(q.asked), q.k)}
-		}
-		if err != nil {
-			for _, m := range members {
-				q.c.pool.giveBack(m)
-			}
-			return err
-		}
-		q.asked, members = append(q.asked, m), append(members, m)
-	}
+	s := patiently(q.asked)
+	enough := len(q.asked) >= q.k // to tell who is odd, as far as there are others
+	all, cancel := context.WithCancel(ctx)
+	defer cancel()
+	failed := make(chan error, n)
 	var wg sync.WaitGroup
-	for _, m := range members {
-		wg.Go(func() { q.one(ctx, m) })
+	for range n {
+		wg.Go(func() {
+			m, err := q.c.pool.stranger(all, s)
+			if err != nil {
+				failed <- err
+				if !enough {
+					cancel() // there will be no quorum
+				}
+				return
+			}
+			q.mu.Lock()
+			q.asked = append(q.asked, m.peerID)
+			q.mu.Unlock()
+			q.one(all, m)
+		})
 	}
 	wg.Wait()
+	close(failed)
+	for err := range failed {
+		switch {
+		case errors.Is(err, errNoOther) && enough:
+		case errors.Is(err, errNoOther):
+			return &hopError{hopArchiver, fmt.Errorf("there are %d active nodes, which is less than the %d to agree", len(q.asked), q.k)}
+		default:
+			return err
+		}
+	}
 	q.again(ctx)
 	return nil
 }
@@ -167,16 +179,27 @@ func (q *quorum) again(ctx context.Context) {
 	}
 }
 
-// stranger takes a session with a node that is none of those asked.
-func (p *pool) stranger(ctx context.Context, asked []*member) (*member, error) {
-	for tried := slices.Clone(asked); ; {
-		m, err := p.other(ctx, tried, false)
-		if err != nil || !slices.Contains(peersOf(asked), m.peerID) {
-			return m, err
-		}
-		p.giveBack(m) // a second session with one of them
-		tried = append(tried, m)
+// stranger takes a session with a node that is searched for: an open one if
+// there is any.
+func (p *pool) stranger(ctx context.Context, s *search) (*member, error) {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return nil, errClosed
 	}
+	for _, m := range p.members {
+		if !m.retired && !isClosed(m.ended) && !m.silent(p.pace.silence()) && s.claim("", m.peerID) {
+			m.users++
+			p.mu.Unlock()
+			return m, nil
+		}
+	}
+	p.mu.Unlock()
+	conv, err := p.open(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	return p.put(conv, 1)
 }
 
 // use begins a use of m, if it is still open.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/liberdus/liberdus/roles/client"
 )
@@ -80,6 +81,41 @@ func speak(n *fakeNode, says []string) {
 			n.out <- fmt.Appendf(nil, `{"id":%q,"type":"account","status":200,"body":%s}`, idOf(msg), word)
 		}
 	}
+}
+
+// The sessions of a quorum are opened at once, each with another node, and who is
+// connected is asked while the others are not.
+func TestQuorumConnectsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &town{t: t, names: []string{"1", "2", "3", "4"}, sessions: map[string]*fakeNode{}}
+		w.takes = map[string]time.Duration{"1": 3 * time.Second, "2": 2 * time.Second, "3": time.Second}
+		c := client.NewSearching(w.open, patient)
+		defer func() { c.Close(); w.wg.Wait() }()
+		done := make(chan client.Agreed, 1)
+		began := time.Now()
+		go func() {
+			got, err := c.AccountQuorum(t.Context(), "x", 3)
+			if err != nil {
+				t.Error(err)
+			}
+			done <- got
+		}()
+		for _, name := range []string{"3", "2", "1"} {
+			for w.session(name) == nil {
+				time.Sleep(time.Second)
+				synctest.Wait()
+			}
+			n := w.session(name)
+			id, _ := n.next(t)
+			if took := time.Since(began); took != w.takes[name] {
+				t.Errorf("%s was asked after %v, want %v", name, took, w.takes[name])
+			}
+			n.reply(id, "account", `{"account":{},"id":"x"}`)
+		}
+		if got := <-done; len(got.Peers) != 3 || time.Since(began) != 3*time.Second {
+			t.Errorf("%v agree after %v, want three after 3 s, as long as the slowest takes", got.Peers, time.Since(began))
+		}
+	})
 }
 
 // Three real nodes over one ledger agree.

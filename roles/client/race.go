@@ -200,7 +200,7 @@ func (p *pool) other(ctx context.Context, tried []*member, same bool) (*member, 
 	if m, err := p.choose(tried, true); m != nil || err != nil {
 		return m, err
 	}
-	conv, err := p.open(ctx, peersOf(tried))
+	conv, err := p.open(ctx, besides(peersOf(tried)))
 	if err != nil {
 		return nil, err
 	}

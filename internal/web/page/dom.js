@@ -14,7 +14,7 @@ export const show = (element, yes = true) => { element.hidden = !yes }
 // clip shortens a key to what people compare.
 export const brief = key => `${key.slice(0, 6)}…${key.slice(-4)}`
 
-const TODO = {
+const REMEDY = {
   browser: '',
   archiver: 'Check that you are online and that this server runs.',
   signalling: 'Try again in a moment: another node may answer.',
@@ -33,7 +33,7 @@ export function what ({ message }) {
 // todo says what may help against a failure.
 export function todo ({ hop, message }) {
   if (/no node is active/.test(message)) return 'Nodes come and go. This page tries again by itself.'
-  return TODO[hop] ?? 'Load the page again. If it stays, tell who runs this server.'
+  return REMEDY[hop] ?? 'Load the page again. If it stays, tell who runs this server.'
 }
 
 // sentence makes one of a message.
