@@ -27,8 +27,9 @@ race: ## the unit tests, under the race detector
 	$(GO) test -race -timeout 15m $$($(GO) list ./... | grep -v /e2e$$)
 
 # Apart from the others: some promises are in seconds, and the machine may be small.
+# Most of the time a test waits for a process, so more run at once than there are processors.
 e2e: setup ## the real clients: Node.js, Chromium, npm peer
-	$(GO) test -race -count=1 -timeout 15m ./e2e
+	$(GO) test -race -count=1 -timeout 15m -parallel 4 ./e2e
 
 fuzz: ## every fuzz target, FUZZTIME (20s) each
 	@$(GO) list ./... | while read -r pkg; do \

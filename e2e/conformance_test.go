@@ -19,6 +19,7 @@ import (
 // Every statement about a PeerJS server, asked of the archiver, which is given the options of the
 // peerjs command, and of the peerjs command itself.
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	t.Log("where they differ:\n" + conformance.Differences())
 	for name, p := range map[string]program{
 		"archiver": {conformance.Archiver, ourArchiver, regexp.MustCompile(`"msg":"ready".*"addr":"([^"]+)"`)},

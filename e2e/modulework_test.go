@@ -134,34 +134,44 @@ func insists(t *testing.T, b context.Context, page string, archiver *role, w wal
 		TxID, Error string
 		Asked       int
 	}
-	for _, tt := range []struct{ name, tamper, want string }{
+	cases := []struct{ name, tamper, want string }{
 		{"an answer that is lost", `asked > 1 && deliver(data)`, ""},
 		{"a node that is not ready", `deliver(asked > 1 ? data : data.replace(/"result":{[^}]*}/, '"result":{"success":false,"status":500,"reason":"Node is still syncing."}'))`, ""},
 		{"in the queue already", `asked > 1 && deliver(data.replace(/"result":{[^}]*}/, '"result":{"success":false,"status":500,"reason":"Transaction is already in queue."}'))`, ""},
 		{"refused at last, but done before", `asked > 1 && deliver(data.replace(/"result":{[^}]*}/, '"result":{"success":false,"status":400,"reason":"Transaction timestamp out of range"}'))`, ""},
 		{"nobody answers", `0`, "sent, not acknowledged: "},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel() // most of it is waiting for who says nothing
-			m := newModule(t, b, page)
-			m.do(nil, `
-				await open(`+quote(archiver.url())+`)
-				await until(async () => (await client.sessions()).length === 2)`)
-			tx, txID, err := w.create(lib(1))
-			if err != nil {
-				t.Fatal(err)
+	}
+	// Each in a page of its own, all at once: most of it is waiting for who says nothing.
+	var at []*module
+	var ids []string
+	for _, tt := range cases {
+		m := newModule(t, b, page)
+		m.do(nil, `
+			await open(`+quote(archiver.url())+`)
+			await until(async () => (await client.sessions()).length === 2)`)
+		tx, txID, err := w.create(lib(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.do(nil, `
+			let asked = 0
+			tamper = (data, deliver) => {
+				if (!data.includes('"type":"inject"')) return deliver(data)
+				asked++
+				`+tt.tamper+`
 			}
+			window.settled = client.inject(`+quote(tx)+`, { timeout: 5000 }).catch(err => ({ error: err.message, txId: err.txId }))
+				.then(result => ({ ...result, asked }))`)
+		at, ids = append(at, m), append(ids, txID)
+	}
+	for i, tt := range cases {
+		t.Run(tt.name, func(t *testing.T) {
+			m, txID := at[i].in(t), ids[i]
 			var got outcome
 			m.do(&got, `
-				let asked = 0
-				tamper = (data, deliver) => {
-					if (!data.includes('"type":"inject"')) return deliver(data)
-					asked++
-					`+tt.tamper+`
-				}
-				const settled = await client.inject(`+quote(tx)+`, { timeout: 5000 }).catch(err => ({ error: err.message, txId: err.txId }))
+				const result = await settled
 				client.close()
-				return { ...settled, asked }`)
+				return result`)
 			if got.TxID != txID || got.Success != (tt.want == "") || !strings.HasPrefix(got.Error, tt.want) || got.Asked < 2 {
 				t.Errorf("got %+v, want %s accepted or the error %q, after two nodes were asked", got, txID, tt.want)
 			}
