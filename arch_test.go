@@ -42,6 +42,7 @@ var arrows = map[string]string{
 	// For tests alone. The runner has nothing of ours: it must not share the server's mistakes.
 	"signaling/conformance": "",
 	"internal/browser":      "",
+	"internal/impair":       "",
 	"internal/testacme":     "internal/testca",
 	"internal/testca":       "",
 }

@@ -21,13 +21,14 @@ func TestKill(t *testing.T) {
 	// The archiver still holds the old connection when the new process comes.
 	t.Run("its connections never end", func(t *testing.T) {
 		s := newSite(t)
-		relay := newRelay(t)
-		archiver := s.archiver("--public-url", relay.url())
-		relay.aim(archiver.addr)
+		line := newLine(t)
+		outside := "http://" + line.Addr()
+		archiver := s.archiver("--public-url", outside)
+		line.Aim(archiver.addr)
 		severed := 0
-		crash(t, s, archiver, relay.url(), func() { severed = relay.sever() })
+		crash(t, s, archiver, outside, func() { severed = line.Sever() })
 		if severed == 0 {
-			t.Error("the consensor had no connection through the relay")
+			t.Error("the consensor had no connection through the line")
 		}
 	})
 }

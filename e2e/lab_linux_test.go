@@ -24,6 +24,7 @@ type lab struct {
 	router   *site
 	hosts    int
 	archiver string // URL
+	process  *child // the archiver's
 }
 
 // labs numbers the labs of this process.
@@ -54,7 +55,7 @@ func newLab(t *testing.T) *lab {
 	l.sh(l.router, "ip", "addr", "add", archiverAddr+"/32", "dev", "lo")
 	l.sh(l.router, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
 	a := l.router.start("archiver", "--listen", archiverAddr+":6080", "--node-listen", archiverAddr+":4000", "--data", l.router.dir("archiver"))
-	l.archiver = a.url()
+	l.archiver, l.process = a.url(), a.child
 	return l
 }
 

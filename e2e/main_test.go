@@ -48,6 +48,12 @@ func TestMain(m *testing.M) {
 	if os.Getenv(askerEnv) != "" {
 		os.Exit(askOnAndOn())
 	}
+	if os.Getenv(impairerEnv) != "" {
+		os.Exit(impairOnAndOn())
+	}
+	if os.Getenv(payerEnv) != "" {
+		os.Exit(payOnAndOn())
+	}
 	os.Exit(suite(m))
 }
 
