@@ -17,13 +17,14 @@ const module = "github.com/liberdus/liberdus"
 // may import. A new arrow is a design change: it is made here, in the same
 // commit. Tests may import what they like.
 var arrows = map[string]string{
-	".":                   "roles roles/client internal/config internal/heap internal/ledger internal/signing internal/telemetry",
+	".":                   "roles roles/client nodelist internal/config internal/doctor internal/heap internal/ledger internal/signing internal/telemetry",
 	"roles":               "roles/client internal/identity internal/clientip signaling rtc nodelist internal/api internal/certs internal/config internal/feed internal/ledger internal/rpc internal/shardus internal/signing internal/web",
 	"roles/client":        "signaling rtc nodelist internal/identity internal/rpc internal/signing",
 	"rtc":                 "signaling internal/binarypack",
 	"signaling":           "internal/clientip",
 	"nodelist":            "internal/clientip internal/signing",
 	"internal/api":        "internal/ledger internal/rpc internal/signing",
+	"internal/doctor":     "internal/config internal/identity internal/signing nodelist rtc signaling",
 	"internal/feed":       "internal/ledger internal/rpc",
 	"internal/ledger":     "internal/signing",
 	"internal/rpc":        "",

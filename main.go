@@ -97,7 +97,7 @@ func app() *cli.App {
 		HideHelpCommand:      true,
 		EnableBashCompletion: true,
 		Description:          "Try it: run `liberdus devnet` in one terminal; it prints what to type in another.",
-		Commands:             []*cli.Command{archiverCommand(), consensorCommand(), clientCommand(), devnetCommand(), ledgerCommand(), completionCommand()},
+		Commands:             []*cli.Command{archiverCommand(), consensorCommand(), clientCommand(), devnetCommand(), ledgerCommand(), doctorCommand(), completionCommand()},
 		Action:               group,
 		ExitErrHandler:       func(*cli.Context, error) {}, // run maps errors to exit codes
 	}

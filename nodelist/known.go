@@ -21,6 +21,7 @@ var errNotKept = errors.New("it is forgotten when this program ends")
 // and of two at the same moment one may be lost.
 type KnownKeys struct {
 	path string // "" = memory only
+	look bool   // the file is read and never written
 
 	mu  sync.Mutex
 	mem known // guarded by mu; what could not be written to the file
@@ -47,6 +48,14 @@ type knownEpoch struct {
 // "" means memory only.
 func OpenKnownKeys(path string) (*KnownKeys, error) {
 	k := &KnownKeys{path: path}
+	_, err := k.load()
+	return k, err
+}
+
+// ReadKnownKeys is OpenKnownKeys for who only looks: what is learnt is kept in
+// memory, and nothing is written.
+func ReadKnownKeys(path string) (*KnownKeys, error) {
+	k := &KnownKeys{path: path, look: true}
 	_, err := k.load()
 	return k, err
 }
@@ -90,7 +99,7 @@ func (k *KnownKeys) store(all known) error {
 	evict(all.Archivers, func(a knownArchiver) int64 { return a.Seen })
 	evict(all.Epochs, func(e knownEpoch) int64 { return e.Seen })
 	k.mem = all
-	if k.path == "" {
+	if k.path == "" || k.look {
 		return nil
 	}
 	if err := writeJSON(k.path, all); err != nil {

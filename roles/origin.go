@@ -6,9 +6,10 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/liberdus/liberdus/internal/config"
 )
 
 // An origin is where HTTP is answered: what precedes the path of a URL.
@@ -103,7 +104,7 @@ func (a *Archiver) asked(r *http.Request) origin {
 	o.host = here.host
 	if _, port, err := net.SplitHostPort(r.Host); err != nil {
 		o.port = o.usual()
-	} else if n, err := strconv.Atoi(port); err == nil && !slices.Contains(badPorts, n) {
+	} else if n, err := strconv.Atoi(port); err == nil && config.BrowserSafe(n) {
 		o.port = n
 	}
 	return o

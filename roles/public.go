@@ -5,19 +5,14 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/liberdus/liberdus/internal/config"
 	"github.com/liberdus/liberdus/nodelist"
 	"github.com/liberdus/liberdus/signaling"
 )
 
-// badPorts are the ports from 1024 up that the Fetch standard ("bad port")
-// forbids browsers to connect to.
-var badPorts = []int{
-	1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
-}
-
 func safePort(l net.Listener) bool {
 	_, port := hostPort(l)
-	return !slices.Contains(badPorts, port)
+	return config.BrowserSafe(port)
 }
 
 // best is the listener that clients are told of: the first whose port browsers

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/pion/webrtc/v3"
@@ -28,6 +29,11 @@ type Target struct {
 	// Progress, if set, is told each hop as the connection reaches it, by the
 	// goroutine that owns the connection. It must not block.
 	Progress func(Hop)
+	// Only, if set, is the one transport to go over; [Peer.Dial] knows of both.
+	Only Transport
+	// Answered, if set, is told the addresses that the answer names, once that is
+	// proven. It is called and must not block as Progress.
+	Answered func(udp, tcp []netip.AddrPort)
 }
 
 // Dial opens a session with target. It returns when the data channel is open,
@@ -110,6 +116,9 @@ func (c *conn) applyAnswer(s signal) error {
 		c.proven = c.target.PublicKey
 	}
 	c.remote, c.caps, c.answered = remote, s.caps, true
+	if c.target.Answered != nil {
+		c.target.Answered(offered(s.sdp, TransportUDP), offered(s.sdp, TransportTCP))
+	}
 	c.reach(HopSignalling, HopICE)
 	return c.setRemote(webrtc.SDPTypeAnswer, s.sdp, remote.candidates)
 }

@@ -55,11 +55,7 @@ func (c *conn) shared(s *webrtc.SettingEngine, ports *Ports) {
 // ownSockets gives the connection a socket on each address of this machine, and
 // has it connect to a peer's TCP port where it is told one.
 func (c *conn) ownSockets(s *webrtc.SettingEngine) {
-	types := []webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6}
-	if c.dials {
-		types = append(types, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6)
-	}
-	s.SetNetworkTypes(types)
+	s.SetNetworkTypes(c.networks())
 	s.DisableActiveTCP(!c.dials)
 	s.SetNet(hostNet{&stdnet.Net{}, c.p.interfaces, &c.count})
 }
