@@ -24,25 +24,36 @@ func clientCommand() *cli.Command {
 		Usage: "talk to a node",
 		Description: "Each command prints one JSON document on stdout (watch: one a line), also when it fails: {\"error\",\"hop\"}. Logs go to stderr.\n" +
 			"Exit codes: 0 done, 1 could not be done, 2 wrong usage or input, 3 refused by the network, 4 no such account.",
-		Subcommands: []*cli.Command{injectCommand(), accountCommand(), watchCommand(), nodesCommand(), callCommand(), txCommand(), keygenCommand()},
+		Subcommands: []*cli.Command{injectCommand(), accountCommand(), watchCommand(), nodesCommand(), callCommand(), txCommand(), keygenCommand(), gatewayCommand()},
 	}
 }
 
 // askFlags are those of the commands that ask an archiver.
 func askFlags(flags ...cli.Flag) []cli.Flag {
-	return append(flags,
-		formatFlag(),
+	return append(append(flags, formatFlag()), networkFlags()...)
+}
+
+// networkFlags say which network to ask.
+func networkFlags() []cli.Flag {
+	return []cli.Flag{
 		texts("archiver", "`URL` or URL#PUBLICKEY of an archiver, repeatable", ""),
 		text("data", "`DIR` that keeps the archivers' keys", "in your configuration folder"),
-		duration("timeout", "`TIME` to connect and be answered", "20s"))
+		duration("timeout", "`TIME` to connect and be answered", "20s"),
+	}
 }
 
 // dialFlags are those of the commands that open a connection.
 func dialFlags(flags ...cli.Flag) []cli.Flag {
-	return with("warn", askFlags(append(flags,
+	return with("warn", askFlags(append(flags, peerFlags()...)...)...)
+}
+
+// peerFlags say whom to dial.
+func peerFlags() []cli.Flag {
+	return []cli.Flag{
 		text("peer", "peer `ID` to talk to", "an active node of the list"),
 		text("dialect", "`NAME` of what the peer of --peer understands: "+strings.Join(config.Dialects, ", "), "auto"),
-		toggle("require-identity", "refuse a peer that cannot prove a key"))...)...)
+		toggle("require-identity", "refuse a peer that cannot prove a key"),
+	}
 }
 
 // withClient runs f with a client and prints the document it returns.

@@ -92,12 +92,19 @@ func openClient(c *cli.Context, args int, usage string, progress *telemetry.Prog
 	if err := cfg.Validate(); err != nil {
 		return nil, cfg, &roles.UsageError{Err: err}
 	}
-	own := client.DefaultConfig()
-	own.Archivers, own.Peer, own.Data, own.Timeout = cfg.Archiver, cfg.Peer, cfg.Data, cfg.Timeout
-	own.RequireIdentity, own.Dialect, own.Log, own.Progress = cfg.RequireIdentity, cfg.Dialect, log, progress.Set
+	own := clientConfig(cfg)
+	own.Log, own.Progress = log, progress.Set
 	cl, err := client.New(own)
 	if err != nil {
 		return nil, cfg, print(os.Stdout, nil, err)
 	}
 	return cl, cfg, nil
+}
+
+// clientConfig returns the settings of the package for those of the table.
+func clientConfig(cfg config.Client) client.Config {
+	own := client.DefaultConfig()
+	own.Archivers, own.Peer, own.Data, own.Timeout = cfg.Archiver, cfg.Peer, cfg.Data, cfg.Timeout
+	own.RequireIdentity, own.Dialect = cfg.RequireIdentity, cfg.Dialect
+	return own
 }

@@ -50,6 +50,7 @@ func TestEveryKeyHasItsFlag(t *testing.T) {
 		{"archiver", config.Archiver{}, [][]string{{"archiver"}}},
 		{"consensor", config.Consensor{}, [][]string{{"consensor"}}},
 		{"client", config.Client{}, [][]string{{"client", "account"}, {"client", "inject"}}},
+		{"gateway", config.Gateway{}, [][]string{{"client", "gateway"}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			env := map[string][]string{}

@@ -22,7 +22,7 @@ type watcher struct{ *child }
 
 func (s *site) watch(args ...string) watcher {
 	s.t.Helper()
-	args = append([]string{"client", "watch", "--log-level", "info"}, args...)
+	args = append([]string{"client", "watch", "--log-level", "debug"}, args...)
 	c := spawn(s.t, "watch", s.liberdus(context.Background(), args...))
 	c.wait(s.t, c.errs, 0, "subscription", func(r record) bool { return r.text("msg") == "watching" })
 	return watcher{c}

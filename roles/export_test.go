@@ -145,3 +145,25 @@ func FitFiles(files, ids int, log *slog.Logger) (most [4]int, err error) {
 	}
 	return [4]int{p.ConcurrentLimit, p.MaxPending, public.total, nodes.total}, err
 }
+
+// Polled returns how many polls g holds, and of how many accounts it is told.
+func Polled(g *Gateway) (watchers, accounts int) {
+	g.polls.mu.Lock()
+	defer g.polls.mu.Unlock()
+	for _, t := range g.polls.topics {
+		watchers += len(t.watchers)
+	}
+	return watchers, len(g.polls.topics)
+}
+
+// InHand returns how many connections of g have a request in hand.
+func InHand(g *Gateway) (n int) {
+	g.gate.mu.Lock()
+	defer g.gate.mu.Unlock()
+	for _, h := range g.gate.conns {
+		if h.state == http.StateActive {
+			n++
+		}
+	}
+	return n
+}

@@ -7,8 +7,9 @@
 //	                              ├─► table ─► handler ─► Ledger
 //	HTTP ── method and path ──────┘
 //
-// In place of the ledger there may be another node, an [Upstream], to which
-// requests are handed on. What is not in the table is not found, by either door.
+// In place of the ledger there may be another node, an [Upstream], or the [Nodes]
+// of a network, to which requests are handed on. What is not in the table is not
+// found, by either door.
 package api
 
 import (
@@ -60,8 +61,9 @@ var _ Ledger = (*ledger.Ledger)(nil)
 
 // An API answers requests for a node. Use [New].
 type API struct {
-	ledger   Ledger   // nil if there is an upstream
-	upstream Upstream // nil if there is a ledger
+	ledger   Ledger   // nil if there is an upstream, or nodes
+	upstream Upstream // nil if there is a ledger, or nodes
+	nodes    Nodes    // nil but at a gateway
 	nodeInfo func() signing.Object
 	log      *slog.Logger
 	routes   []route
@@ -152,6 +154,9 @@ func (a *API) find(r rpc.Request) (found, *rpc.Response) {
 // answer answers a request whose route is found, from the ledger or from the
 // node behind this one.
 func (a *API) answer(ctx context.Context, f found, r rpc.Request) rpc.Response {
+	if a.nodes != nil && !f.here {
+		return a.askOn(ctx, f, r)
+	}
 	if a.upstream != nil && !f.own {
 		return a.handOn(ctx, f.route, f.path, r)
 	}

@@ -23,7 +23,7 @@ func (a *API) inject(ctx context.Context, _ params, r rpc.Request) (rpc.Response
 	}
 	body, err := signing.ParseObject(r.Body)
 	if err != nil {
-		return rpc.Response{}, &badRequest{"the body is not a transaction: " + err.Error()}
+		return rpc.Response{}, &badRequest{notTransaction(err)}
 	}
 	if wrapped, found := body["tx"]; found {
 		text, _ := wrapped.(string)

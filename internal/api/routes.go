@@ -11,6 +11,7 @@ type route struct {
 	method, pattern string
 	handle          handler  // answers from the ledger
 	own             bool     // handle answers even if there is a node behind
+	here            bool     // and even at a gateway
 	steps           []string // of the pattern
 }
 
@@ -43,7 +44,7 @@ func (a *API) ofAccounts() []route {
 		{method: "GET", pattern: "address/{aliasHash}", handle: a.address},
 		{method: "GET", pattern: "transaction/{id}", handle: a.transaction},
 		{method: "GET", pattern: "collector/api/transaction", handle: a.collected, own: true},
-		{method: "GET", pattern: "collector/api/poll", handle: a.poll, own: true},
+		{method: "GET", pattern: "collector/api/poll", handle: a.poll, own: true, here: true},
 	}
 }
 

@@ -2,7 +2,7 @@
 // environment and the flags say, over the defaults, checked before anything
 // starts.
 //
-// A file has the tables [archiver], [consensor] and [client]; a key is the
+// A file has the tables [archiver], [consensor], [client] and [gateway]; a key is the
 // name of the flag with "_" for "-". Unknown keys are refused, by file and
 // line.
 package config
@@ -114,6 +114,7 @@ type File struct {
 	Archiver  Archiver  `toml:"archiver"`
 	Consensor Consensor `toml:"consensor"`
 	Client    Client    `toml:"client"`
+	Gateway   Gateway   `toml:"gateway"`
 }
 
 // What answers behind a consensor's API: a ledger of its own, or a node.
@@ -178,6 +179,7 @@ func Default() File {
 			Timeout: 20 * time.Second,
 			Dialect: DialectAuto,
 		},
+		Gateway: defaultGateway(),
 	}
 }
 

@@ -26,6 +26,7 @@ func TestExampleIsComplete(t *testing.T) {
 		"archiver":  config.Keys(config.Archiver{}),
 		"consensor": config.Keys(config.Consensor{}),
 		"client":    config.Keys(config.Client{}),
+		"gateway":   config.Keys(config.Gateway{}),
 	} {
 		for _, key := range keys {
 			if !md.IsDefined(table, key) {
@@ -46,7 +47,7 @@ func TestExampleIsComplete(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("config.example.toml gives\n%+v, the defaults are\n%+v", got, want)
 	}
-	for _, err := range []error{got.Archiver.Validate(), got.Consensor.Validate(), got.Client.Validate()} {
+	for _, err := range []error{got.Archiver.Validate(), got.Consensor.Validate(), got.Client.Validate(), got.Gateway.Validate()} {
 		if err != nil {
 			t.Error(err)
 		}

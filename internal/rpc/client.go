@@ -14,9 +14,11 @@ import (
 
 // ErrClosed is the error of requests whose stream ended before their reply, and
 // ErrNotSent, beside it, of those that did not get into the stream at all.
+// ErrTooLarge is that of requests which the stream cannot carry.
 var (
-	ErrClosed  = errors.New("the connection ended before the reply came")
-	ErrNotSent = errors.New("the request was not sent")
+	ErrClosed   = errors.New("the connection ended before the reply came")
+	ErrNotSent  = errors.New("the request was not sent")
+	ErrTooLarge = errors.New("the request is too large")
 )
 
 const (
@@ -125,7 +127,7 @@ func (c *Client) write(ctx context.Context, id string, r Request) error {
 		return err
 	}
 	if limit := c.stream.MaxSend(); len(msg) > limit {
-		return fmt.Errorf("the request has %d bytes, the connection carries %d", len(msg), limit)
+		return fmt.Errorf("%w: it has %d bytes, the connection carries %d", ErrTooLarge, len(msg), limit)
 	}
 	err = c.stream.Send(ctx, msg)
 	switch {

@@ -97,6 +97,14 @@ func FaultAfter(text string, d time.Duration) Response {
 	return r
 }
 
+// FaultAt returns a fault that names the hop of a client's path at which a
+// request failed.
+func FaultAt(code Code, hop, text string) Response {
+	r := Fault(code, text)
+	r.Body = append(appendString(append(r.Body[:len(r.Body)-1], `,"hop":`...), hop), '}')
+	return r
+}
+
 // JSON returns a response with status 200.
 func JSON(body []byte) Response { return Response{Status: http.StatusOK, Body: body} }
 

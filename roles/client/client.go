@@ -70,16 +70,28 @@ func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := c.limit(ctx)
-	defer cancel()
-	if err := c.pool.connect(ctx); err != nil {
+	if err := c.Connect(ctx); err != nil {
 		c.Close()
 		return nil, err
 	}
-	if cfg.Peer == "" {
-		c.pool.keep(cfg.Sessions)
-	}
+	c.Keep()
 	return c, nil
+}
+
+// Connect opens a session if there is none.
+func (c *Client) Connect(ctx context.Context) error {
+	ctx, cancel := c.limit(ctx)
+	defer cancel()
+	return c.pool.connect(ctx)
+}
+
+// Keep has sessions opened, with different nodes, and kept open until Close: as
+// many as the settings say. It returns at once and is called once. A client of one
+// named peer opens its session when a call needs it.
+func (c *Client) Keep() {
+	if c.cfg.Peer == "" {
+		c.pool.keep(c.cfg.Sessions)
+	}
 }
 
 // Close ends the sessions and what goes on over them, and waits for it.

@@ -50,15 +50,7 @@ func (c *Client) Do(ctx context.Context, r Request) (Answer, error) {
 	if err != nil {
 		return Answer{Peer: a.peer}, c.explain(ctx, a, err)
 	}
-	out := Answer{Status: a.Status, Body: a.Body, ContentType: a.ContentType, Peer: a.peer}
-	if out.ContentType != "" {
-		var text string
-		if err := json.Unmarshal(a.Body, &text); err != nil {
-			return out, atNode("peer %s: an answer of type %.80q is no text: %w", a.peer, out.ContentType, err)
-		}
-		out.Body = []byte(text)
-	}
-	return out, nil
+	return answered(a)
 }
 
 func (c *Client) do(ctx context.Context, r rpc.Request) (answer, error) {
@@ -77,6 +69,8 @@ func (c *Client) reading() course {
 			switch {
 			case errors.Is(r.err, rpc.ErrClosed):
 				return true, true
+			case errors.Is(r.err, rpc.ErrTooLarge):
+				return false, false
 			case r.err != nil:
 				return true, false
 			}

@@ -96,18 +96,34 @@ func (c *Client) InjectWait(ctx context.Context, tx []byte) (Injected, error) {
 
 // inject gives the network a transaction and finds out what it makes of it.
 func (c *Client) inject(ctx context.Context, id string, body []byte) (Injected, error) {
+	g, err := c.give(ctx, id, body)
+	if err != nil {
+		return Injected{}, err
+	}
+	return g.doc, nil
+}
+
+// A given is what came of giving the network a transaction.
+type given struct {
+	answer          // the last one; its status is 0 if there is none
+	doc    Injected // what became of the transaction
+	said   bool     // doc, if any, is what the answer itself says
+	// unsure says that a node may have taken it which did not say so.
+	unsure bool
+}
+
+func (c *Client) give(ctx context.Context, id string, body []byte) (given, error) {
 	limited, cancel := context.WithTimeoutCause(ctx, c.cfg.Timeout+ackTime, fmt.Errorf("not done within %v", c.cfg.Timeout+ackTime))
 	defer cancel()
 	s := &sending{c: c, id: id}
 	a, err := c.pool.race(limited, rpc.Request{URL: "inject", Method: "POST", Body: body}, s.course())
 	doc, err := s.read(result{a, err})
-	switch {
-	case err == nil && (doc.Success || !s.unsure):
-		return doc, nil
-	case !s.unsure:
-		return Injected{}, err
+	g := given{answer: a, doc: doc, said: !s.unsure || !inQueued(doc), unsure: s.unsure}
+	if s.unsure && (err != nil || !doc.Success) {
+		g.doc, err = c.decide(ctx, id, doc, err)
+		g.said = !g.doc.Success
 	}
-	return c.decide(ctx, id, doc, err)
+	return g, err
 }
 
 // decide says what became of a transaction that some node may have taken,
@@ -149,6 +165,8 @@ func (s *sending) again(r result, open int) (again, same bool) {
 	switch {
 	case errors.Is(r.err, rpc.ErrNotSent):
 		return true, true
+	case errors.Is(r.err, rpc.ErrTooLarge):
+		return false, false
 	case errors.Is(r.err, rpc.ErrClosed):
 		s.unsure = true
 		s.c.log.Warn("the session was lost before the transaction was acknowledged; it is sent again", "txId", s.id, "peer", r.peer, "err", r.err)
@@ -167,6 +185,8 @@ func (s *sending) again(r result, open int) (again, same bool) {
 	doc, err := injectedOf(r.Body)
 	return err == nil && !doc.Success && isElsewhere(doc.Reason), false
 }
+
+func inQueued(doc Injected) bool { return strings.HasPrefix(doc.Reason, inQueue) }
 
 func isElsewhere(reason string) bool {
 	for _, start := range elsewhere {
@@ -198,7 +218,7 @@ func (s *sending) read(r result) (Injected, error) {
 	if doc.Success && doc.TxID != s.id {
 		return Injected{}, atNode("peer %s answers for transaction %.80q, sent was %s", r.peer, doc.TxID, s.id)
 	}
-	if strings.HasPrefix(doc.Reason, inQueue) {
+	if inQueued(doc) {
 		doc.Success = true
 	}
 	doc.TxID, doc.Peer, doc.Receipt = s.id, r.peer, nil

@@ -60,7 +60,7 @@ func (c *Client) Subscribe(ctx context.Context, account string, since int64) (*S
 			return nil
 		},
 		begun: func(peer string) {
-			c.log.Info("watching", "account", account, "peer", peer)
+			c.log.Debug("watching", "account", account, "peer", peer)
 			close(stands)
 		},
 	}

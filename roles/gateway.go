@@ -1,0 +1,168 @@
+package roles
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+
+	"github.com/liberdus/liberdus/internal/api"
+	"github.com/liberdus/liberdus/internal/certs"
+	"github.com/liberdus/liberdus/internal/clientip"
+	"github.com/liberdus/liberdus/internal/config"
+	"github.com/liberdus/liberdus/roles/client"
+)
+
+// A Gateway answers a node's paths over HTTP by asking the nodes of a network
+// over WebRTC. Use [NewGateway], then [Gateway.Run], then [Gateway.Close].
+//
+//	wallet ── HTTP ──► door ──► internal/api ──► client ── data channels ──► nodes
+type Gateway struct {
+	// Fixed after NewGateway.
+	cfg    config.Gateway
+	log    *slog.Logger
+	http   net.Listener
+	certs  *certs.Files // nil: plain HTTP
+	client *client.Client
+	polls  *pollFeed
+	api    *api.API
+	exempt clientip.Networks
+	gate   *gate
+	doors  doors // of http; filled by Run
+}
+
+// maxGatewayConns is how many connections a gateway lets be open at once; one
+// address may have a quarter.
+const maxGatewayConns = 2048
+
+// NewGateway opens the port of a gateway to the network of cc, which it asks for
+// nothing yet.
+func NewGateway(cfg config.Gateway, cc client.Config, log *slog.Logger) (_ *Gateway, err error) {
+	g := &Gateway{cfg: cfg, log: log.With("role", "gateway")}
+	defer func() {
+		if err != nil {
+			g.Close()
+		}
+	}()
+	if g.exempt, err = cfg.Exempt(); err != nil {
+		return nil, &UsageError{Err: fmt.Errorf("--limit-exempt: %w", err)}
+	}
+	if cfg.TLSCert != "" {
+		if g.certs, err = certs.OpenFiles(cfg.TLSCert, cfg.TLSKey, g.log); err != nil {
+			return nil, &UsageError{Err: err}
+		}
+	}
+	cc.Log = g.log
+	if g.client, err = client.New(cc); err != nil {
+		return nil, err
+	}
+	if g.http, err = listen(cfg.Listen); err != nil {
+		return nil, err
+	}
+	g.polls = newPollFeed(g.client, cfg.MaxPolls, g.log)
+	g.api = api.NewGateway(newAsker(g.client, cfg.Requests), g.log)
+	g.api.Polls(g.polls, cfg.MaxPolls)
+	g.api.Callers(g.callerOf)
+	// Those who are exempt count in all, though not by their addresses: a browser's
+	// pages all come from loopback.
+	g.gate = newGate(maxGatewayConns, maxGatewayConns/4, nil, g.exempt, g.log.With("part", "gate"))
+	g.gate.remedy = "name with --limit-exempt a proxy that speaks for many"
+	return g, nil
+}
+
+// callerOf is the address under which a request counts.
+func (g *Gateway) callerOf(r *http.Request) netip.Addr {
+	if addr := clientip.Direct(r); !g.exempt.Contains(addr) {
+		return clientip.Place(addr)
+	}
+	return netip.Addr{}
+}
+
+// URL returns where the gateway is.
+func (g *Gateway) URL() string {
+	host, port := hostPort(g.http)
+	o := origin{g.certs != nil, reachable(host), port}
+	if o.secure {
+		o.host = g.certs.Host(o.host)
+	}
+	return o.String()
+}
+
+// Run serves until ctx ends or a part fails; then nothing of the gateway is
+// running but its sessions. A clean stop is nil. The function ready is called once
+// there is a session with a node, or none could be had at first.
+func (g *Gateway) Run(ctx context.Context, ready func()) error {
+	var l net.Listener = g.doors.open(g.http, g.log)
+	if g.certs != nil {
+		l = certs.NewListener(l, g.certs.TLS(), "This port speaks TLS: use "+g.URL()+"\n")
+	}
+	parts := []part{
+		serveHTTP("http", l, g.door(), g.gate, idleTimeProxy, g.log),
+		{"polls", g.polls.run},
+		{"nodes", func(ctx context.Context) error { return g.reach(ctx, ready) }},
+		tally(g.counts, g.log),
+	}
+	if g.certs != nil {
+		parts = append(parts, part{"certificate", g.certs.Run})
+	}
+	g.warn()
+	return runParts(ctx, g.log, parts...)
+}
+
+// reach says "ready" once it is known whether a node can be reached, and keeps
+// sessions open. Without a node the gateway stays: one may come.
+func (g *Gateway) reach(ctx context.Context, ready func()) error {
+	switch err := g.client.Connect(ctx); {
+	case ctx.Err() != nil:
+		return nil
+	case isUsage(err):
+		return err
+	case err != nil:
+		g.log.Warn("no node can be reached yet: requests are answered with 503 until one can", "hop", client.Hop(err), "err", err)
+	}
+	g.client.Keep()
+	g.log.Info("ready", "addr", g.http.Addr().String(), "url", g.URL())
+	ready()
+	<-ctx.Done()
+	return nil
+}
+
+func isUsage(err error) bool {
+	_, ok := errors.AsType[*UsageError](err)
+	return ok
+}
+
+// warn says what is open to others.
+func (g *Gateway) warn() {
+	host, _ := hostPort(g.http)
+	if isLoopback(host) {
+		return
+	}
+	addr := g.http.Addr().String()
+	g.log.Warn("whoever reaches this address can use the gateway: it has no password, and nodes see its callers' reads and transactions come from this machine",
+		"addr", addr, "remedy", "--listen 127.0.0.1:PORT, or a firewall")
+	if g.certs == nil {
+		g.log.Warn("what is asked and answered travels in the clear, and https pages cannot use it", "addr", addr, "remedy", "--tls-cert FILE --tls-key FILE")
+	}
+}
+
+// counts are the connections that were not served.
+func (g *Gateway) counts() counts {
+	return counts{
+		refused: map[string]uint64{"connections": g.gate.refused.Load(), "files": g.doors.refused()},
+		dropped: map[string]uint64{"connections": g.gate.evicted.Load()},
+	}
+}
+
+// Close gives back what NewGateway opened, and ends the sessions.
+func (g *Gateway) Close() {
+	if g.http != nil {
+		g.http.Close()
+	}
+	if g.client != nil {
+		g.client.Close()
+	}
+}
