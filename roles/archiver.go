@@ -48,7 +48,7 @@ func NewArchiver(cfg config.Archiver, log *slog.Logger) (_ *Archiver, err error)
 	if err := limit(&pcfg, cfg, log); err != nil {
 		return nil, &UsageError{Err: err}
 	}
-	a := &Archiver{cfg: cfg, log: log, site: sitemap{pcfg.Base()}}
+	a := &Archiver{cfg: cfg, log: log, site: newSitemap(pcfg.Base())}
 	if a.gate, a.inner, err = gatesOf(cfg, log); err != nil {
 		return nil, &UsageError{Err: err}
 	}
@@ -178,7 +178,7 @@ func (a *Archiver) Run(ctx context.Context) error {
 		parts = append(parts, serveHTTP("acme listener", a.doors.open(a.http01, a.log), a.http01Handler(), a.gate, idleTime, a.log))
 	}
 	for i, l := range a.public {
-		parts = append(parts, serveHTTP("listener "+strconv.Itoa(i+1), a.secured(newStile(a.doors.open(l, a.log), a.shuns)), a.publicHandler(), a.gate, keep(a.cfg), a.log))
+		parts = append(parts, serveHTTP("listener "+strconv.Itoa(i+1), a.secured(newStile(a.doors.open(l, a.log), a.shuns, a.peers.Busy)), a.publicHandler(), a.gate, keep(a.cfg), a.log))
 		addrs = append(addrs, l.Addr().String())
 	}
 	ready := []any{"addr", strings.Join(addrs, ",")}

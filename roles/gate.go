@@ -256,7 +256,10 @@ func cut(c net.Conn) {
 	c.Close()
 }
 
+// remote is the address that c comes from; the zero Addr if it is no TCP.
 func remote(c net.Conn) netip.Addr {
-	ap, _ := netip.ParseAddrPort(c.RemoteAddr().String())
-	return ap.Addr()
+	if tcp, ok := c.RemoteAddr().(*net.TCPAddr); ok {
+		return tcp.AddrPort().Addr()
+	}
+	return netip.Addr{}
 }

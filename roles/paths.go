@@ -48,7 +48,13 @@ func clash(p signaling.Config) error {
 
 // A sitemap says which part of an archiver a path of its public listeners is.
 type sitemap struct {
-	base string // of the PeerJS server, without a slash at the end; "" = the root
+	base  string   // of the PeerJS server, without a slash at the end; "" = the root
+	files []string // for browsers, but for the page
+	api   []string
+}
+
+func newSitemap(base string) sitemap {
+	return sitemap{base: base, files: web.Paths(), api: nodelist.Paths()}
 }
 
 // page is the path of the page.
@@ -73,9 +79,9 @@ func (m sitemap) route(path string, page, files, api, peers, lost http.Handler) 
 	switch {
 	case path == m.page():
 		return page
-	case slices.Contains(web.Paths(), path):
+	case slices.Contains(m.files, path):
 		return files
-	case slices.Contains(nodelist.Paths(), path):
+	case slices.Contains(m.api, path):
 		return api
 	case m.atPeers(path):
 		return peers

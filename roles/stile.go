@@ -11,12 +11,15 @@ import (
 // one in costs as much as to serve ten messages, and Go's scheduler looks at the
 // network only when nothing else is to be done: a crowd let in at once would
 // keep all who are inside waiting until the last of it is served. The others wait
-// in the system's queue, which costs nothing.
+// in the system's queue, which costs nothing. While nobody inside is being served
+// a crowd comes in at once: each who waits costs a wake-up of the process, which
+// is half of what serving him does.
 //
 // Who is shunned is closed without a word, and without TLS and HTTP before it.
 type stile struct {
 	net.Listener
 	shuns func(netip.Addr) bool // fixed
+	busy  func() bool           // whether somebody inside is being served; fixed
 	every time.Duration         // for one newcomer; fixed
 
 	until time.Time // up to when newcomers are let in already; owned by Accept
@@ -28,8 +31,8 @@ const (
 	stileShun  = 8                      // who are shunned cost what one newcomer does
 )
 
-func newStile(l net.Listener, shuns func(netip.Addr) bool) *stile {
-	return &stile{Listener: l, shuns: shuns, every: stileEvery / time.Duration(runtime.GOMAXPROCS(0))}
+func newStile(l net.Listener, shuns func(netip.Addr) bool, busy func() bool) *stile {
+	return &stile{Listener: l, shuns: shuns, busy: busy, every: stileEvery / time.Duration(runtime.GOMAXPROCS(0))}
 }
 
 // Accept implements [net.Listener]. One goroutine calls it.
@@ -40,7 +43,9 @@ func (s *stile) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		if !s.shuns(remote(c)) {
-			s.rest(s.every)
+			if s.busy() {
+				s.rest(s.every)
+			}
 			return c, nil
 		}
 		if tcp, ok := c.(*net.TCPConn); ok {

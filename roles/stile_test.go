@@ -65,6 +65,8 @@ const (
 	shunned = "192.0.2.2:1000"
 )
 
+func busy() bool { return true }
+
 func shuns(addr netip.Addr) bool { return addr == netip.MustParseAddrPort(shunned).Addr() }
 
 // A crowd is let in at a rate, and a few are not held up at all.
@@ -84,7 +86,7 @@ func TestStileSpreadsACrowd(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				closed := 0
-				s := newStile(come(tt.n, &closed, tt.from...), shuns)
+				s := newStile(come(tt.n, &closed, tt.from...), shuns, busy)
 				start := time.Now()
 				if n := accepted(t, s); n != tt.in || closed != tt.closed {
 					t.Errorf("%d were let in and %d closed, want %d and %d", n, closed, tt.in, tt.closed)
@@ -101,4 +103,28 @@ func TestStileSpreadsACrowd(t *testing.T) {
 			})
 		})
 	}
+}
+
+// While nobody inside is being served a crowd comes in at once; who is shunned
+// waits all the same.
+func TestStileLetsACrowdInWhereNobodyIsKeptWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		closed, serving := 0, false
+		s := newStile(come(1000, &closed, welcome), shuns, func() bool { return serving })
+		start := time.Now()
+		if n := accepted(t, s); n != 1000 || time.Since(start) != 0 {
+			t.Errorf("%d were let in within %v, want 1000 at once", n, time.Since(start))
+		}
+		serving = true
+		s.Listener = come(1000, &closed, welcome)
+		if accepted(t, s); time.Since(start) < (1000-stileBurst-1)*s.every {
+			t.Errorf("with somebody inside it took %v", time.Since(start))
+		}
+		serving = false
+		start = time.Now()
+		s.Listener = come(1000, &closed, shunned)
+		if accepted(t, s); time.Since(start) < (1000/stileShun-stileBurst-1)*s.every {
+			t.Errorf("those who are shunned took %v", time.Since(start))
+		}
+	})
 }

@@ -65,6 +65,7 @@ func (b *blame) idle(now time.Duration) bool { return b.garbage.idle(now) && b.k
 func (r *registry) blame(addr netip.Addr, now time.Duration) (often bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.misled.note(now)
 	pl := r.places.of(addr)
 	return pl != nil && !r.places.crowds.Contains(addr) && pl.blame.charge(now)
 }

@@ -93,7 +93,7 @@ func TestInboundShare(t *testing.T) {
 }
 
 func shareOut(c *signaling.Config) {
-	c.OutboundBytes, c.OutboundTotal, c.SlowTimeout = 300<<10, 1200<<10, time.Minute
+	c.OutboundBytes, c.OutboundTotal, c.SlowTimeout = 300<<10, 1250<<10, time.Minute
 }
 
 // fill sends so many messages of 30 KiB: two are what one sender may have in an
@@ -112,7 +112,7 @@ func TestOutboundShare(t *testing.T) {
 		for i := range 12 {
 			id := fmt.Sprint("stuck", i)
 			n.open(t, id, "t", there)
-			n.listen(t, "filler"+id, "t", fmt.Sprintf("192.0.2.%d:1", 10+i), true).fill(id, 2)
+			n.listen(t, "filler"+id, "t", fmt.Sprintf("192.0.2.%d:1", 10+i), true).fill(id, 3)
 		}
 		if got := n.Stats().Ended[signaling.EndCrowded]; got == 0 {
 			t.Error("none of those who do not read is ended")
@@ -120,6 +120,39 @@ func TestOutboundShare(t *testing.T) {
 		n.listen(t, "another", "t", "192.0.2.99:1", true).fill("slow", 1)
 		if _, here := n.Peer("slow"); !here {
 			t.Error("somebody who reads slowly, at another address, is ended")
+		}
+	})
+}
+
+// A message that is being written to somebody who does not read takes room until
+// that is over. What is too much then is refused, and its sender told; nobody is
+// ended who has nothing else to read.
+func TestMessagesBeingWrittenCount(t *testing.T) {
+	inBubble(t, shareOut, func(t *testing.T, n *pipeNet) {
+		a := n.listen(t, "a", "t", here, true)
+		offer := func(dst string) int {
+			a.send(fmt.Sprintf(`{"type":"OFFER","dst":%q,"payload":%q}`, dst, strings.Repeat("x", 60<<10)))
+			return count(a.heard(), "EXPIRE")
+		}
+		for i := range 6 { // more than a quarter of all
+			id := fmt.Sprint("stuck", i)
+			n.open(t, id, "t", there)
+			n.listen(t, "filler"+id, "t", fmt.Sprintf("192.0.2.%d:1", 10+i), true).send(fmt.Sprintf(`{"type":"OFFER","dst":%q,"payload":%q}`, id, strings.Repeat("x", 60<<10)))
+		}
+		if got := offer("stuck0"); got != 1 || n.Stats().Dropped[signaling.DropNoRoom] != 1 {
+			t.Errorf("%d EXPIREs and %d refused for want of room, want 1 of each", got, n.Stats().Dropped[signaling.DropNoRoom])
+		}
+		if got := n.Stats().Ended[signaling.EndCrowded]; got != 0 {
+			t.Errorf("%d are ended, want none", got)
+		}
+		n.open(t, "elsewhere", "t", "192.0.2.99:1")
+		if got := offer("elsewhere") + offer("elsewhere"); got != 0 {
+			t.Error("a message to another address is refused")
+		}
+		time.Sleep(15 * time.Second) // a write's time
+		n.open(t, "stuck0", "t", there)
+		if got := offer("stuck0") + offer("stuck0"); got != 0 {
+			t.Error("the room is not given back")
 		}
 	})
 }

@@ -168,18 +168,17 @@ func sendable(code int) bool {
 	return code >= websocket.CloseNormalClosure && code <= 1014 || code >= 3000 && code <= 4999
 }
 
-// appendFrame appends a whole frame of the server's.
-func appendFrame(b []byte, op byte, payload []byte) []byte {
+// appendHeader appends what precedes the payload, of n bytes, in a frame of the
+// server's.
+func appendHeader(b []byte, op byte, n int) []byte {
 	b = append(b, finalBit|op)
-	switch n := len(payload); {
+	switch {
 	case n <= maxShort:
-		b = append(b, byte(n))
+		return append(b, byte(n))
 	case n < 1<<16:
-		b = binary.BigEndian.AppendUint16(append(b, maxShort+1), uint16(n))
-	default:
-		b = binary.BigEndian.AppendUint64(append(b, maxShort+2), uint64(n))
+		return binary.BigEndian.AppendUint16(append(b, maxShort+1), uint16(n))
 	}
-	return append(b, payload...)
+	return binary.BigEndian.AppendUint64(append(b, maxShort+2), uint64(n))
 }
 
 // signOfLife returns the length of the frame that b starts with, if that is a

@@ -307,27 +307,27 @@ func TestQuietConnWrite(t *testing.T) {
 	big := bytes.Repeat([]byte("0123456789"), 2<<20)
 	var q quietConn
 	q.init(near, newQuietKit(10*time.Second, 0), nil)
-	frame := appendFrame(nil, opText, big)
+	frame := append(appendHeader(nil, opText, len(big)), big...)
 	read := make(chan []byte, 1)
 	go func() {
 		got := make([]byte, len(frame))
 		n, _ := io.ReadFull(far, got)
 		read <- got[:n]
 	}()
-	if err := q.write(opText, big); err != nil {
+	if err := q.write(nil, opText, big); err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(<-read, frame) {
 		t.Fatal("what was read is not what was written")
 	}
 	q.kit.limit = 50 * time.Millisecond
-	err := q.write(opText, big) // nobody reads
+	err := q.write(nil, opText, big) // nobody reads
 	if timeout, ok := errors.AsType[net.Error](err); !ok || !timeout.Timeout() {
 		t.Errorf("write = %v, want a timeout", err)
 	}
 	far.Close()
 	near.Close()
-	if err := q.write(opPing, nil); !errors.Is(err, net.ErrClosed) {
+	if err := q.write(nil, opPing, nil); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("write after Close = %v", err)
 	}
 	if err := q.await(nil); !errors.Is(err, net.ErrClosed) {
@@ -345,7 +345,7 @@ func TestFramesWritten(t *testing.T) {
 				var q quietConn
 				q.init(hijack(t, w, r), newQuietKit(time.Second, 0), nil)
 				defer q.conn.Close()
-				if err := errors.Join(q.write(opPing, short), q.write(opText, payload), q.write(opClose, websocket.FormatCloseMessage(1001, ""))); err != nil {
+				if err := errors.Join(q.write(nil, opPing, short), q.write(nil, opText, payload), q.write(nil, opClose, websocket.FormatCloseMessage(1001, ""))); err != nil {
 					t.Error(err)
 				}
 			}))
@@ -378,5 +378,8 @@ func hijack(t *testing.T, w http.ResponseWriter, r *http.Request) net.Conn {
 	if _, err := up.Upgrade(h, r, nil); err != nil {
 		t.Error(err)
 	}
-	return h.conn
+	if _, err := h.held.Conn.Write(h.held.answer); err != nil {
+		t.Error(err)
+	}
+	return h.held.Conn
 }

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/gorilla/websocket"
 )
@@ -194,25 +193,23 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		header = http.Header{"Sec-Websocket-Protocol": offered[:1]}
 	}
 	hijacker := &keptHijacker{ResponseWriter: w}
-	conn, err := s.upgrader.Upgrade(hijacker, r, header)
-	if err != nil {
+	if _, err := s.upgrader.Upgrade(hijacker, r, header); err != nil {
 		s.registry.cancel(addr, s.now())
 		s.count(r, RefusedHandshake)
 		return // answered
 	}
 	cred := parseCredentials(r.URL.RawQuery)
-	c := s.newSocket(hijacker.conn, r, cred, addr)
+	c := s.newSocket(hijacker.held.Conn, r, cred, addr)
 	if !s.registry.open(&c.session, s.begin) {
 		s.registry.cancel(addr, s.now())
 		s.registry.stats.refused[RefusedStopping].Add(1)
-		bye := websocket.FormatCloseMessage(websocket.CloseGoingAway, "")
-		_ = conn.WriteControl(websocket.CloseMessage, bye, time.Now().Add(controlWait))
-		_ = conn.Close()
+		hijacker.held.refuse(websocket.CloseGoingAway)
 		return
 	}
 	defer s.sockets.Done()
 	c.admit(cred)
 	s.sockets.Go(c.run)
+	c.write(hijacker.held.answer)
 }
 
 // begin notes a socket whose goroutines are about to start.

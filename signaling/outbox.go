@@ -32,6 +32,7 @@ type outbox struct {
 	frames  []frame
 	head    int    // frames[:head] are written
 	bytes   int    // in frames[head:]
+	flight  frame  // is being written; it counts against the budgets until that is done
 	ping    bool   // a ping is due
 	pong    bool   // a pong is due
 	pongFor string // with this payload: the latest ping's
@@ -47,6 +48,11 @@ type outbox struct {
 	owed int           // messages to be written until there is room
 }
 
+// newOutbox makes the outbox of a socket for which a writer is at work already.
+func newOutbox(cfg Config, total *budget) outbox {
+	return outbox{maxFrames: cfg.OutboundMessages, maxBytes: cfg.OutboundBytes, total: total, writing: true}
+}
+
 // put is the outcome of adding a message.
 type put uint8
 
@@ -57,6 +63,7 @@ const (
 	putDead        // closing or closed
 	putOver        // all outboxes hold too much, or those of its address, and this one holds much: it must end
 	putShare       // too much of the sender's address waits in all outboxes
+	putHeavy       // all outboxes hold too much, or those of its address, and this one's part is the message being written
 )
 
 const (
@@ -103,8 +110,11 @@ func (o *outbox) add(f frame) (outcome put, start bool) {
 		}
 	case f.sent.exceeded():
 		return putShare, false
-	case o.total.over(o.bytes):
-		return putOver, false
+	case o.total.over(o.bytes + len(o.flight.data)):
+		if o.bytes > smallHold {
+			return putOver, false
+		}
+		return putHeavy, false
 	default:
 		if outcome := o.judge(f); outcome != putDone {
 			return outcome, false
@@ -299,6 +309,7 @@ func (o *outbox) kill() []frame {
 	defer o.mu.Unlock()
 	o.dead = true
 	left := o.empty()
+	o.land()
 	o.reopen()
 	return left
 }
@@ -314,10 +325,12 @@ func (o *outbox) empty() []frame {
 	return left
 }
 
-// next returns what to write now. At false the writer must end.
+// next returns what to write now; what it returned before is written. At false
+// the writer must end.
 func (o *outbox) next() (item, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.land()
 	switch {
 	case o.dead:
 	case o.pong:
@@ -342,8 +355,7 @@ func (o *outbox) shift() item {
 	o.frames[o.head] = frame{}
 	o.head++
 	o.bytes -= len(f.data)
-	o.total.add(-len(f.data))
-	f.sent.add(-len(f.data))
+	o.flight = f
 	if o.owed--; o.owed <= 0 {
 		o.reopen()
 	}
@@ -353,6 +365,16 @@ func (o *outbox) shift() item {
 		}
 	}
 	return item{kind: itemMessage, data: f.data, src: f.src}
+}
+
+// land gives back to the budgets what the message took that was being written.
+// It must be called with mu held.
+func (o *outbox) land() {
+	if n := len(o.flight.data); n > 0 {
+		o.total.add(-n)
+		o.flight.sent.add(-n)
+		o.flight = frame{}
+	}
 }
 
 // rouse must be called with mu held.

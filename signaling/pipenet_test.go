@@ -38,7 +38,16 @@ type pipeNet struct {
 type pipeEnd struct {
 	net.Conn
 	remote net.Addr
-	broken atomic.Bool // writes fail
+	broken atomic.Bool   // writes fail
+	held   chan struct{} // nil, or upgrading waits until it is closed; fixed before a request is made
+}
+
+// SetDeadline is called by an upgrade, to undo what the HTTP server has set.
+func (e *pipeEnd) SetDeadline(at time.Time) error {
+	if at.IsZero() && e.held != nil {
+		<-e.held
+	}
+	return e.Conn.SetDeadline(at)
 }
 
 func (e *pipeEnd) RemoteAddr() net.Addr { return e.remote }

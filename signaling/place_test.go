@@ -157,8 +157,8 @@ func TestPendingPerAddress(t *testing.T) {
 	})
 }
 
-// Whoever asks for an upgrade and then does not take the answer counts while
-// it lasts, and not for ever.
+// Whoever asks for an upgrade, is refused, and then does not take the answer
+// counts while that lasts, and not for ever.
 func TestUnfinishedUpgrades(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -174,7 +174,7 @@ func TestUnfinishedUpgrades(t *testing.T) {
 				upgrade := func() net.Conn {
 					conn, _ := n.connect(here)
 					t.Cleanup(func() { conn.Close() })
-					fmt.Fprintf(conn, "GET /peerjs?key=peerjs&id=a&token=t HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n"+
+					fmt.Fprintf(conn, "GET /peerjs?key=peerjs HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n"+
 						"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
 					synctest.Wait()
 					return conn
@@ -431,12 +431,14 @@ func TestGraceEndsWithTheReturn(t *testing.T) {
 func TestStoppedWhileUpgrading(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := startPipeNet(t, signaling.Hooks{}, nil)
-		conn, _ := n.connect(here)
+		conn, end := n.connect(here)
 		defer conn.Close()
+		end.held = make(chan struct{})
 		fmt.Fprintf(conn, "GET /peerjs?key=peerjs&id=a&token=t HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n"+
 			"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
-		synctest.Wait() // the 101 waits to be read
+		synctest.Wait() // it is being upgraded
 		n.stop()
+		close(end.held)
 		said, _ := io.ReadAll(conn)
 		if _, frame, _ := strings.Cut(string(said), "\r\n\r\n"); frame != "\x88\x02\x03\xe9" {
 			t.Errorf("heard %q, want a close frame with 1001", frame)

@@ -1,11 +1,9 @@
 package signaling
 
 import (
-	"bufio"
 	"errors"
 	"io"
 	"net"
-	"net/http"
 	"sync"
 	"syscall"
 	"time"
@@ -343,93 +341,5 @@ func (q *quietConn) drop() {
 		q.in.err = nil
 		q.kit.in.Put(q.in)
 		q.in = nil
-	}
-}
-
-// An outbuf is what a frame is made and written with.
-type outbuf struct {
-	frame []byte
-	left  []byte // what is still to be written
-	err   error
-	try   func(fd uintptr) bool
-}
-
-func newOutbuf() *outbuf {
-	b := new(outbuf)
-	b.try = b.writeOnce
-	return b
-}
-
-// write writes a frame. It waits for room no longer than quietKit.limit.
-func (q *quietConn) write(op byte, payload []byte) error {
-	b := q.kit.out.Get().(*outbuf)
-	b.frame = appendFrame(b.frame[:0], op, payload)
-	err := q.flush(b)
-	if b.left, b.err = nil, nil; cap(b.frame) <= maxKeptBuffer {
-		q.kit.out.Put(b)
-	}
-	return err
-}
-
-func (q *quietConn) flush(b *outbuf) error {
-	b.left = b.frame
-	if q.raw != nil {
-		if err := q.raw.Write(b.try); err != nil {
-			return err
-		}
-	}
-	if b.err != nil || len(b.left) == 0 {
-		return b.err
-	}
-	if err := q.conn.SetWriteDeadline(time.Now().Add(q.kit.limit)); err != nil {
-		return err
-	}
-	_, err := q.conn.Write(b.left)
-	if err == nil {
-		err = q.conn.SetWriteDeadline(time.Time{}) // the next write need not look at it
-	}
-	return err
-}
-
-// writeOnce writes what there is room for. It never waits.
-func (b *outbuf) writeOnce(fd uintptr) bool {
-	n, again, err := writeNow(fd, b.left)
-	b.left = b.left[n:]
-	if b.err = err; again {
-		b.err = nil
-	}
-	return true
-}
-
-// A keptHijacker keeps the connection that it hands out.
-type keptHijacker struct {
-	http.ResponseWriter
-	conn net.Conn // once hijacked
-}
-
-// Hijack implements [http.Hijacker].
-func (h *keptHijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	conn, rw, err := http.NewResponseController(h.ResponseWriter).Hijack()
-	if err != nil {
-		return nil, nil, err
-	}
-	limitUnread(conn)
-	h.conn = conn
-	return conn, rw, nil
-}
-
-// unreadBytes is what the system may keep of one socket that is not read; Linux
-// takes twice that, for what it needs beside. By itself it would keep megabytes,
-// and a thousand sockets that are read slowly, because they say too much, would
-// take all that it has for TCP: then every connection of the machine stalls.
-const unreadBytes = 128 << 10
-
-// limitUnread sees to unreadBytes. It does nothing to what is not TCP.
-func limitUnread(conn net.Conn) {
-	if secure, ok := conn.(interface{ NetConn() net.Conn }); ok { // TLS
-		conn = secure.NetConn()
-	}
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetReadBuffer(unreadBytes) // an error means that the connection has ended
 	}
 }

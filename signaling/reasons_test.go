@@ -103,9 +103,9 @@ var causes = []cause{
 	{
 		reason: "drop gone",
 		make: func(t *testing.T, n *pipeNet) {
-			b := n.open(t, "b", "t", here) // OPEN is stuck
-			synctest.Wait()
-			say1(`{"type":"OFFER","dst":"b"}`)(t, n)
+			b, a := n.open(t, "b", "t", here), n.listen(t, "a", "t", here, true)
+			a.send(`{"type":"OFFER","dst":"b"}`) // is stuck
+			a.send(`{"type":"OFFER","dst":"b"}`)
 			_ = b.conn.WriteControl(websocket.CloseMessage, nil, time.Now().Add(time.Second))
 			time.Sleep(15 * time.Second)
 		},

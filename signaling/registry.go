@@ -21,6 +21,8 @@ type registry struct {
 	stats  *counters
 	events notifier // flush after unlocking mu
 	keyed  bool     // whether key ids need a proof; fixed
+	served moment   // when a message was last passed on
+	misled moment   // when a socket was last closed for garbage
 
 	mu      sync.Mutex
 	stopped bool                  // no more sockets

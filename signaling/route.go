@@ -49,6 +49,7 @@ func (r *registry) route(s *session, l letter, now time.Duration) (full *session
 		r.stats.drop(DropNotCurrent, 1)
 		return nil, false
 	}
+	r.served.note(now)
 	d := r.peers[l.dst]
 	switch outcome := r.give(d, l.frame); {
 	case outcome == putDone:
@@ -57,6 +58,8 @@ func (r *registry) route(s *session, l letter, now time.Duration) (full *session
 		return d, outcome == putCrowded
 	case outcome == putShare:
 		r.lose(s, l, DropSenderShare)
+	case outcome == putHeavy:
+		r.lose(s, l, DropNoRoom)
 	case l.waits:
 		r.wait(s, l, now)
 	default:

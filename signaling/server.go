@@ -75,9 +75,8 @@ func NewServer(cfg Config, hooks Hooks, log *slog.Logger) (*Server, error) {
 	s.buffers.New = func() any { return new(spender) }
 	s.kit = newQuietKit(cfg.WriteTimeout, cfg.MaxMessage)
 	s.upgrader = websocket.Upgrader{
-		WriteBufferPool:  new(sync.Pool), // after the handshake its connection is not used
-		HandshakeTimeout: cfg.WriteTimeout,
-		CheckOrigin:      func(*http.Request) bool { return true }, // pages of any origin are the users
+		WriteBufferPool: new(sync.Pool),                           // its connection is never used
+		CheckOrigin:     func(*http.Request) bool { return true }, // pages of any origin are the users
 		Error: func(w http.ResponseWriter, _ *http.Request, status int, _ error) {
 			http.Error(w, http.StatusText(status), status)
 		},

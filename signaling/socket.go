@@ -32,8 +32,7 @@ type socket struct {
 var heartbeat = []byte(`{"type":"HEARTBEAT"}`)
 
 const (
-	maxKeptBuffer = 64 << 10 // larger buffers are not kept
-	controlWait   = time.Second
+	controlWait = time.Second
 
 	// What is read and thrown away of a socket that is being closed: so much as
 	// it comes, and then slowly, since who goes on sending does not listen.
@@ -44,13 +43,14 @@ const (
 )
 
 // newSocket takes over a connection that has just been upgraded. It keeps
-// nothing of the request, which is much larger than the socket.
+// nothing of the request, which is much larger than the socket. The caller is
+// the first to write.
 func (s *Server) newSocket(conn net.Conn, r *http.Request, cred credentials, addr netip.Addr) *socket {
 	holds := s.registry.holdings(addr)
 	c := &socket{
 		session: session{
 			id: strings.Clone(cred.id), token: sha256.Sum256([]byte(cred.token)), addr: addr, remote: remoteName(r, addr),
-			out: outbox{maxFrames: s.cfg.OutboundMessages, maxBytes: s.cfg.OutboundBytes, total: &holds.out}, holds: holds,
+			out: newOutbox(s.cfg, &holds.out), holds: holds,
 		},
 		srv: s,
 	}
@@ -280,34 +280,35 @@ func (c *socket) wake() { c.srv.writers.hand(c) }
 // abort makes run end.
 func (c *socket) abort() { _ = c.conn.conn.SetReadDeadline(time.Unix(1, 0)) }
 
-// write writes what there is to write.
-func (c *socket) write() {
+// write writes what there is to write, behind head.
+func (c *socket) write(head []byte) {
 	for {
 		it, ok := c.out.next()
 		if !ok {
 			return
 		}
-		if err := c.writeItem(it); err != nil {
+		if err := c.writeItem(head, it); err != nil {
 			c.writeFailed(it, err)
 			return
 		}
+		head = nil
 	}
 }
 
-func (c *socket) writeItem(it item) error {
+func (c *socket) writeItem(head []byte, it item) error {
 	switch it.kind {
 	case itemMessage:
-		return c.conn.write(opText, it.data)
+		return c.conn.write(head, opText, it.data)
 	case itemPing:
-		return c.conn.write(opPing, nil)
+		return c.conn.write(head, opPing, nil)
 	case itemPong:
-		return c.conn.write(opPong, it.data)
+		return c.conn.write(head, opPong, it.data)
 	}
 	var payload []byte
 	if it.code != 0 {
 		payload = websocket.FormatCloseMessage(it.code, "")
 	}
-	err := c.conn.write(opClose, payload)
+	err := c.conn.write(head, opClose, payload)
 	until := time.Unix(1, 0)
 	if !c.out.closed() { // the peer may take its time to answer, but not for ever
 		until = time.Now().Add(c.srv.cfg.CloseTimeout)

@@ -21,7 +21,7 @@ const (
 	DropSenderShare Drop = "sender_share" // too much of this sender, or of its address, waits already for this absent peer, for all, or to be written
 	DropRate        Drop = "rate"         // the sender says too much
 	DropExpired     Drop = "expired"      // waited, and nobody came
-	DropNoRoom      Drop = "no_room"      // others have filled the destination's outbox
+	DropNoRoom      Drop = "no_room"      // others have filled the destination's outbox, or all of them
 	DropSlowReader  Drop = "slow_reader"  // was to be written to a peer that does not read
 	DropWriteFailed Drop = "write_failed" // was to be written to a connection that broke
 	DropGone        Drop = "gone"         // was to be written to a peer that closed

@@ -260,7 +260,7 @@ func TestUsedTokensAreForgottenWhenTheyExpire(t *testing.T) {
 		n := startPipeNet(t, signaling.Hooks{Proof: newProofs().proof}, func(c *signaling.Config) { c.MaxUsedTokens = 1 })
 		n.listen(t, keyID, "good.60.a", here, true).expect(openFrame)
 		n.listen(t, otherKeyID, "good.60.b", here, true).expect(badToken) // no room
-		time.Sleep(63 * time.Second)
+		time.Sleep(64 * time.Second)
 		n.listen(t, otherKeyID, "good.60.b", here, true).expect(openFrame) // this proof believes it still
 	})
 }
@@ -271,8 +271,8 @@ func TestBlockedWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := startPipeNet(t, signaling.Hooks{}, nil)
 		a := n.listen(t, "a", "t", here, true)
-		n.open(t, "stuck", "t", here) // OPEN is never read: a pipe has no buffer
-		synctest.Wait()
+		n.open(t, "stuck", "t", here) // reads nothing more: a pipe has no buffer
+		a.send(`{"type":"OFFER","dst":"stuck"}`)
 		a.send(`{"type":"OFFER","dst":"stuck"}`)
 		time.Sleep(9 * time.Second)
 		if _, ok := n.Peer("stuck"); !ok {

@@ -60,7 +60,7 @@ func (w *writers) take() chan *socket {
 func (w *writers) work(c *socket) {
 	next := make(chan *socket, 1)
 	for c != nil {
-		c.write()
+		c.write(nil)
 		if !w.wait(next) {
 			return
 		}

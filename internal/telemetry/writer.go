@@ -7,8 +7,10 @@ import (
 	"time"
 )
 
-// maxWaiting is how many bytes may wait for a reader of the log.
-const maxWaiting = 1 << 20
+const (
+	maxWaiting  = 1 << 20  // bytes may wait for a reader of the log,
+	maxTogether = 16 << 10 // of which about so many are written at once
+)
 
 // A Writer hands what is written to it to another writer and never waits for
 // that: what a log's reader does not read must not hold up who logs. Lines
@@ -74,27 +76,26 @@ func (a *Writer) add(line []byte) {
 	}
 }
 
-// run writes what waits until Close.
+// run writes what waits until Close, many lines at once where many wait: to wake
+// the log's reader costs more than to make a line.
 func (a *Writer) run() {
 	defer close(a.ended)
-	for {
-		line, ok := a.next()
-		if !ok {
-			return
-		}
-		if line == nil {
+	var lines []byte
+	for ok := true; ok; {
+		if lines, ok = a.next(lines[:0]); len(lines) > 0 {
+			_, _ = a.w.Write(lines) // nobody could be told
+			a.mu.Lock()
+			a.bytes -= len(lines)
+			a.mu.Unlock()
+		} else if ok {
 			<-a.news
-			continue
 		}
-		_, _ = a.w.Write(line) // nobody could be told
-		a.mu.Lock()
-		a.bytes -= len(line)
-		a.mu.Unlock()
 	}
 }
 
-// next takes the first line; nil: none waits. It is false after the last.
-func (a *Writer) next() (line []byte, ok bool) {
+// next appends the first lines to b; none: none waits. It is false after the
+// last.
+func (a *Writer) next(b []byte) (lines []byte, ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.queue) == 0 {
@@ -102,10 +103,13 @@ func (a *Writer) next() (line []byte, ok bool) {
 		a.confess()
 	}
 	if len(a.queue) == 0 {
-		return nil, !a.closed
+		return b, !a.closed
 	}
-	line, a.queue = a.queue[0], a.queue[1:]
-	return line, true
+	for len(a.queue) > 0 && len(b) < maxTogether {
+		b = append(b, a.queue[0]...)
+		a.queue = a.queue[1:]
+	}
+	return b, true
 }
 
 // Close takes no more lines and waits until those taken are written, or for

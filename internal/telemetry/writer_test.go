@@ -111,3 +111,40 @@ func TestLogEscapesWhatIsNotPrinted(t *testing.T) {
 		})
 	}
 }
+
+// A slow is a log's reader who waits to be let go before each write.
+type slow struct {
+	next   chan struct{}
+	writes []string
+}
+
+func (s *slow) Write(p []byte) (int, error) {
+	<-s.next
+	s.writes = append(s.writes, string(p))
+	return len(p), nil
+}
+
+// Lines that wait are written together, but not all of them at once.
+func TestWriterJoinsWhatWaits(t *testing.T) {
+	out := &slow{next: make(chan struct{})}
+	a := telemetry.NewWriter(out)
+	line := strings.Repeat("x", 99) + "\n"
+	for range 1000 {
+		fmt.Fprint(a, line)
+	}
+	close(out.next)
+	if !a.Close(10 * time.Second) {
+		t.Fatal("not all is written")
+	}
+	if got := strings.Join(out.writes, ""); got != strings.Repeat(line, 1000) {
+		t.Errorf("%d bytes were written, want 1,000 lines", len(got))
+	}
+	if n := len(out.writes); n < 5 || n > 10 {
+		t.Errorf("in %d writes, want some", n)
+	}
+	for _, w := range out.writes {
+		if !strings.HasSuffix(w, "\n") || len(w) > 17<<10 {
+			t.Errorf("a write of %d bytes that ends in %q", len(w), w[len(w)-1])
+		}
+	}
+}
