@@ -24,7 +24,10 @@ type proxy struct {
 	// drops says which datagrams it never carries. Set it before the first comes.
 	drops func(datagram []byte) bool
 	delay time.Duration // of each datagram; set it before the first comes
-	wg    sync.WaitGroup
+	// late says for how long a datagram that came to end i is held back, and
+	// overtaken. Set it before the first comes; nil: none is.
+	late func(i int, datagram []byte) time.Duration
+	wg   sync.WaitGroup
 }
 
 func newProxy(datagrams int64) (*proxy, error) {
@@ -56,6 +59,17 @@ func (p *proxy) carry(i int) {
 			return
 		}
 		if to := p.peers[i].Load(); to != nil && !p.drops(buf[:n]) && p.left.Add(-1) >= 0 {
+			if p.late != nil {
+				if d := p.late(i, buf[:n]); d > 0 {
+					datagram := bytes.Clone(buf[:n])
+					p.wg.Add(1)
+					time.AfterFunc(d, func() {
+						defer p.wg.Done()
+						_, _ = p.ends[1-i].WriteToUDPAddrPort(datagram, *to)
+					})
+					continue
+				}
+			}
 			if p.delay > 0 {
 				late <- passage{bytes.Clone(buf[:n]), *to, time.Now().Add(p.delay)}
 				continue
