@@ -5,7 +5,8 @@ import "github.com/urfave/cli/v2"
 // serviceFlags are what clients may do on a consensor.
 func serviceFlags() []cli.Flag {
 	return []cli.Flag{
-		texts("limit-exempt", "`NETWORK` whose clients the paces and the limits per address spare, repeatable", "loopback"),
+		texts("limit-exempt", "`NETWORK` whose clients the paces and the limits per address spare, repeatable", "loopback; none with trusted proxies"),
+		texts("trusted-proxy", "`NETWORK` of proxies before the HTTP server whose X-Forwarded-For is believed, repeatable", "none"),
 		number("max-sessions", "sessions `N` at once, those being opened included", "4096"),
 		number("max-sessions-per-peer", "of one peer id, `N`", "8"),
 		number("max-sessions-per-address", "of one address, `N`", "256"),

@@ -10,15 +10,20 @@ import (
 	"github.com/liberdus/liberdus/rtc"
 )
 
-// countCallers has requests over HTTP counted by their address, as those of
-// sessions are. Who is exempt has no share of anything.
+// countCallers has requests over HTTP counted by the address of their client, as
+// those of sessions are. Who is exempt has no share of anything.
 func (n *Consensor) countCallers() error {
 	exempt, err := n.cfg.Exempt()
 	if err != nil {
 		return &UsageError{Err: err}
 	}
+	proxies, err := n.cfg.Proxies()
+	if err != nil {
+		return &UsageError{Err: err}
+	}
+	f := &front{proxies: proxies, log: n.log}
 	n.api.Callers(func(r *http.Request) netip.Addr {
-		if addr := clientip.Direct(r); !exempt.Contains(addr) {
+		if addr := f.addrOf(r); !exempt.Contains(addr) {
 			return clientip.Place(addr)
 		}
 		return netip.Addr{}

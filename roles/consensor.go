@@ -183,7 +183,7 @@ func (n *Consensor) Addr() string { return n.http.Addr().String() }
 // archiver at its start fails.
 func (n *Consensor) Run(ctx context.Context) error {
 	parts := []part{
-		serveHTTP("http", n.doors.open(n.http, n.log), n.api, n.gate, idleTimeProxy, n.log),
+		serveHTTP("http", n.api.Listener(n.doors.open(n.http, n.log)), n.api, n.gate, idleTimeProxy, n.log),
 		{"sessions", n.runSessions},
 		{"feed", n.feed.Run},
 		{"start", n.announce},

@@ -38,8 +38,12 @@ func newNodeGate(cfg config.Consensor, log *slog.Logger) (*gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := newGate(maxNodeConns, maxNodeConns/4, exempt, nil, log.With("part", "gate"))
-	g.remedy = "name with --limit-exempt a proxy or monitor that speaks for many"
+	proxies, err := cfg.Proxies()
+	if err != nil {
+		return nil, err
+	}
+	g := newGate(maxNodeConns, maxNodeConns/4, exempt, proxies, log.With("part", "gate"))
+	g.remedy = "name a proxy that speaks for many with --trusted-proxy, or a monitor with --limit-exempt"
 	return g, nil
 }
 

@@ -11,7 +11,10 @@ import (
 	"github.com/liberdus/liberdus/internal/rpc"
 )
 
-const httpTimeout = 30 * time.Second // of one request, once it has been read
+const (
+	httpTimeout = 30 * time.Second // of one request, once it has been read
+	jsonType    = "application/json; charset=utf-8"
+)
 
 // ServeHTTP is the HTTP door: the same paths, statuses and bodies as over a
 // data channel. Any web page may call it (CORS *).
@@ -70,7 +73,7 @@ func target(r *http.Request) string {
 func (a *API) write(w http.ResponseWriter, r *http.Request, resp rpc.Response) {
 	kind := resp.ContentType
 	if kind == "" {
-		kind = "application/json; charset=utf-8"
+		kind = jsonType
 	}
 	h, body := w.Header(), resp.Body
 	h.Set("Content-Type", kind)

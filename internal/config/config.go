@@ -83,6 +83,7 @@ type Consensor struct {
 
 	// What clients may do; see docs/protocol.md.
 	LimitExempt           []string `toml:"limit_exempt"`
+	TrustedProxy          []string `toml:"trusted_proxy"` // of the HTTP server
 	MaxSessions           int      `toml:"max_sessions"`
 	MaxSessionsPerPeer    int      `toml:"max_sessions_per_peer"`
 	MaxSessionsPerAddress int      `toml:"max_sessions_per_address"`
@@ -170,7 +171,7 @@ func Default() File {
 			Data:        "liberdus-data/consensor",
 			UDPExternal: []string{}, TCPExternal: []string{}, Interface: []string{},
 
-			LimitExempt: loopback(),
+			LimitExempt: loopback(), TrustedProxy: []string{},
 			MaxSessions: 4096, MaxSessionsPerPeer: 8, MaxSessionsPerAddress: 256, MaxHandshakes: 128,
 			RequestsInFlight: 64, RequestsPerSecond: 2000, TotalRequestsPerSec: 20_000, RequestMemory: 64,
 			MaxSubscriptionsPerSession: 1024, MaxSubscriptions: 65_536, MaxWatchedAccounts: 16_384, MaxPolls: 1024,

@@ -33,10 +33,14 @@ func (a Archiver) validateLimits(c *checks) {
 // Exempt returns LimitExempt as networks. Behind trusted proxies the default is
 // nobody: a proxy on this machine that names no client would be spared.
 func (a Archiver) Exempt() (clientip.Networks, error) {
-	if (len(a.TrustedProxy) > 0 || a.Proxied) && slices.Equal(a.LimitExempt, loopback()) {
+	return exempt(a.LimitExempt, len(a.TrustedProxy) > 0 || a.Proxied)
+}
+
+func exempt(set []string, proxied bool) (clientip.Networks, error) {
+	if proxied && slices.Equal(set, loopback()) {
 		return clientip.Networks{}, nil
 	}
-	return clientip.Parse(a.LimitExempt)
+	return clientip.Parse(set)
 }
 
 // Proxies returns the networks of trusted proxies.

@@ -11,6 +11,9 @@ func (n Consensor) validateLimits(c *checks) {
 	if _, err := n.Exempt(); err != nil {
 		c.add("limit-exempt", err)
 	}
+	if _, err := n.Proxies(); err != nil {
+		c.add("trusted-proxy", err)
+	}
 	for _, l := range []struct {
 		flag string
 		v    int
@@ -34,5 +37,11 @@ func (n Consensor) validateLimits(c *checks) {
 	}
 }
 
-// Exempt returns LimitExempt as networks.
-func (n Consensor) Exempt() (clientip.Networks, error) { return clientip.Parse(n.LimitExempt) }
+// Exempt returns LimitExempt as networks, which behind trusted proxies is nobody
+// by default, as with an archiver.
+func (n Consensor) Exempt() (clientip.Networks, error) {
+	return exempt(n.LimitExempt, len(n.TrustedProxy) > 0)
+}
+
+// Proxies returns the networks of trusted proxies.
+func (n Consensor) Proxies() (clientip.Networks, error) { return clientip.Parse(n.TrustedProxy) }
