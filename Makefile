@@ -6,7 +6,7 @@ BIN := bin/liberdus
 # How long `make fuzz` gives each target.
 FUZZTIME ?= 20s
 
-.PHONY: help build demo test race fuzz e2e bench bench-go soak module lint setup
+.PHONY: help build release demo test race fuzz e2e bench bench-go soak module lint setup
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,6 +14,12 @@ help: ## list the targets
 build: ## build bin/liberdus
 	@mkdir -p bin
 	$(GO) build -trimpath -o $(BIN) .
+
+# The platforms of `make release`; none is all.
+PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
+
+release: ## dist/: static, reproducible archives for PLATFORMS, and their checksums
+	$(GO) run ./internal/release -platforms '$(PLATFORMS)'
 
 demo: build ## run a network, two users and a transfer over WebRTC
 	@$(GO) run ./internal/demo $(BIN)
@@ -55,6 +61,9 @@ soak: ## break off CHURNS (10000) connects, use and close ROUNDS (3000) sessions
 module: ## make internal/web/liberdus.min.js of liberdus.js, after a change to it
 	cd e2e/js && node_modules/.bin/esbuild ../../internal/web/liberdus.js --minify --format=esm --target=es2022 --outfile=../../internal/web/liberdus.min.js
 
+# Built as the release is, so that both use the same cache.
+lint: export CGO_ENABLED = 0
+lint: export GOFLAGS = -trimpath
 lint: ## vet, staticcheck, gofumpt, go mod tidy
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...

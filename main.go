@@ -16,6 +16,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/liberdus/liberdus/internal/telemetry"
+	"github.com/liberdus/liberdus/internal/version"
 	"github.com/liberdus/liberdus/roles"
 	"github.com/liberdus/liberdus/roles/client"
 )
@@ -93,7 +94,7 @@ func app() *cli.App {
 	a := &cli.App{
 		Name:                 "liberdus",
 		Usage:                "reach the nodes of a Liberdus network over WebRTC",
-		Version:              roles.Version,
+		Version:              version.Text(),
 		HideHelpCommand:      true,
 		EnableBashCompletion: true,
 		Description:          "Try it: run `liberdus devnet` in one terminal; it prints what to type in another.",

@@ -16,10 +16,12 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/liberdus/liberdus/internal/version"
 )
 
 // Version is what an archiver and a node say they are.
-const Version = "0.1.0"
+const Version = version.Number
 
 // stopTime is how long a role takes at most to finish what is in hand.
 const stopTime = 10 * time.Second
