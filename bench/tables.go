@@ -13,6 +13,7 @@ func scenarios() []scenario {
 		sessionScenarios(),
 		pageScenarios(),
 		frontScenarios(),
+		gatewayScenarios(),
 		ledgerScenarios(),
 	)
 }

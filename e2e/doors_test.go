@@ -8,13 +8,14 @@ import (
 )
 
 // What a wallet asks gives the same status and the same bytes over HTTP and over a data channel,
-// of the node that has the ledger and of one that stands before it.
+// of the node that has the ledger and of one that stands before it, and by a gateway to them.
 func TestSameBytesByEveryDoor(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	archiver := s.archiver()
 	back := s.consensor(archiver.url())
 	front := s.beside(archiver.url(), back, "front")
+	gateway := s.gateway(archiver.url())
 	paths := walletPaths(t, s, back)
 
 	client := web(t)
@@ -28,6 +29,9 @@ func TestSameBytesByEveryDoor(t *testing.T) {
 			}
 			if frontStatus, frontText := ask(t, client, front.url()+"/"+path); frontStatus != status || frontText != text {
 				t.Errorf("%s: before the node %d %s, behind %d %s", path, frontStatus, frontText, status, text)
+			}
+			if got, gatewayText := ask(t, client, gateway.url()+"/"+path); got != status || gatewayText != text {
+				t.Errorf("%s: by the gateway %d %s, of the node %d %s", path, got, gatewayText, status, text)
 			}
 		}
 	}

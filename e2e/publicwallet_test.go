@@ -9,17 +9,19 @@ import (
 )
 
 // Transactions made by the packages of public wallets, ethers and those of Shardus, are
-// accepted and applied over HTTP and over a data channel, and all a wallet asks is answered.
+// accepted and applied over HTTP, by a gateway and over a data channel, and all a wallet asks is answered.
 func TestPublicWallets(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	archiver := s.archiver()
 	consensor := s.consensor(archiver.url())
+	gateway := s.gateway(archiver.url())
 	d := openDoor(t, consensor)
 
 	for _, scheme := range []string{"ethers", "shardus"} {
 		for by, args := range map[string][]string{
 			"HTTP":         {"--node", consensor.url()},
+			"a gateway":    {"--node", gateway.url()},
 			"data channel": caller(t, archiver, consensor.peerID, "--pingInterval", "5000"),
 		} {
 			t.Run(scheme+" by "+by, func(t *testing.T) {

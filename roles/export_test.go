@@ -156,6 +156,9 @@ func Polled(g *Gateway) (watchers, accounts int) {
 	return watchers, len(g.polls.topics)
 }
 
+// Asking returns how many requests g asks nodes for.
+func Asking(g *Gateway) int { return len(g.asker.all) }
+
 // InHand returns how many connections of g have a request in hand.
 func InHand(g *Gateway) (n int) {
 	g.gate.mu.Lock()

@@ -27,6 +27,7 @@ type Gateway struct {
 	http   net.Listener
 	certs  *certs.Files // nil: plain HTTP
 	client *client.Client
+	asker  *asker
 	polls  *pollFeed
 	api    *api.API
 	exempt clientip.Networks
@@ -62,8 +63,9 @@ func NewGateway(cfg config.Gateway, cc client.Config, log *slog.Logger) (_ *Gate
 	if g.http, err = listen(cfg.Listen); err != nil {
 		return nil, err
 	}
+	g.asker = newAsker(g.client, cfg.Requests)
 	g.polls = newPollFeed(g.client, cfg.MaxPolls, g.log)
-	g.api = api.NewGateway(newAsker(g.client, cfg.Requests), g.log)
+	g.api = api.NewGateway(g.asker, g.log)
 	g.api.Polls(g.polls, cfg.MaxPolls)
 	g.api.Callers(g.callerOf)
 	// Those who are exempt count in all, though not by their addresses: a browser's

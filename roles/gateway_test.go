@@ -29,12 +29,25 @@ type gateway struct {
 // startGateway runs a gateway to the archiver until the test ends.
 func startGateway(t *testing.T, archiver string, change func(*config.Gateway)) *gateway {
 	t.Helper()
-	cfg, cc := config.Default().Gateway, client.DefaultConfig()
-	cfg.Listen = "127.0.0.1:0"
-	cc.Archivers, cc.Data = []string{archiver}, t.TempDir()
+	cfg := config.Default().Gateway
 	if change != nil {
 		change(&cfg)
 	}
+	g, ready := launchGateway(t, cfg, archiver, client.DefaultConfig().Timeout)
+	select {
+	case <-ready:
+	case <-time.After(30 * time.Second):
+		t.Fatal("the gateway is not ready after 30 s")
+	}
+	return g
+}
+
+// launchGateway is startGateway without the wait: ready is closed later.
+func launchGateway(t *testing.T, cfg config.Gateway, archiver string, timeout time.Duration) (*gateway, <-chan struct{}) {
+	t.Helper()
+	cc := client.DefaultConfig()
+	cfg.Listen = "127.0.0.1:0"
+	cc.Archivers, cc.Data, cc.Timeout = []string{archiver}, t.TempDir(), timeout
 	g, err := roles.NewGateway(cfg, cc, logger(t))
 	if err != nil {
 		t.Fatal(err)
@@ -54,13 +67,7 @@ func startGateway(t *testing.T, archiver string, change func(*config.Gateway)) *
 		}
 		http.DefaultClient.CloseIdleConnections()
 	})
-	select {
-	case <-ready:
-	case err := <-done:
-		done <- err
-		t.Fatalf("gateway ended: %v", err)
-	}
-	return &gateway{g, stop}
+	return &gateway{g, stop}, ready
 }
 
 func pinned(d *roles.Devnet) string { return d.Archiver.URL() + "#" + d.Archiver.Key() }
@@ -226,9 +233,11 @@ func TestGatewayHostsAndOrigins(t *testing.T) {
 // Without a node every request is answered at once, and says where the way ends; as soon as
 // there is one, it is used.
 func TestGatewayWithoutNodes(t *testing.T) {
+	d := startDevnet(t, 0)
 	for _, tt := range []struct{ name, archiver, hop string }{
 		{"an archiver that is down", "http://127.0.0.1:1", "archiver"},
-		{"an archiver without nodes", startArchiver(t, nil).URL(), "archiver"},
+		{"an archiver of another key", d.Archiver.URL() + "#" + strings.Repeat("ab", 32), "archiver"},
+		{"an archiver without nodes", pinned(d), "archiver"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			g := startGateway(t, tt.archiver, nil)
@@ -236,6 +245,46 @@ func TestGatewayWithoutNodes(t *testing.T) {
 				checkFault(t, exchange(t, "GET", g.URL()+path, ""), 503, "unavailable", tt.hop)
 			}
 			checkFault(t, exchange(t, "POST", g.URL()+"/inject", `{"tx":"{\"from\":\"a\"}"}`), 503, "unavailable", tt.hop)
+		})
+	}
+	g := startGateway(t, pinned(d), nil)
+	checkFault(t, exchange(t, "GET", g.URL()+"/timestamp", ""), 503, "unavailable", "archiver")
+	startConsensor(t, d, func(*config.Consensor) {})
+	if got := exchange(t, "GET", g.URL()+"/timestamp", ""); got.status != 200 {
+		t.Errorf("with a node = %v, want 200", got)
+	}
+}
+
+// Requests in hand are bounded, in all and of one address. What is refused says when to try again.
+func TestGatewayLimits(t *testing.T) {
+	mute, err := net.Listen("tcp", "127.0.0.1:0") // an archiver that never answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mute.Close()
+	for _, tt := range []struct {
+		name   string
+		change func(*config.Gateway)
+		inHand int
+		want   string
+	}{
+		{"in all", func(c *config.Gateway) { c.Requests = 2 }, 2, "too many requests at once"},
+		{"of one address", func(c *config.Gateway) { c.Requests, c.LimitExempt = 8, nil }, 2, "of one address"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cfg := config.Default().Gateway
+			tt.change(&cfg)
+			g, _ := launchGateway(t, cfg, "http://"+mute.Addr().String(), 2*time.Second)
+			var wg sync.WaitGroup
+			defer wg.Wait()
+			for range tt.inHand {
+				wg.Go(func() { checkFault(t, exchange(t, "GET", g.URL()+"/timestamp", ""), 503, "unavailable", "archiver") })
+			}
+			waitFor(t, "they are in hand", func() bool { return roles.Asking(g.Gateway) == tt.inHand })
+			got := exchange(t, "GET", g.URL()+"/timestamp", "")
+			if got.status != 429 || !strings.Contains(got.body, tt.want) || !strings.Contains(got.body, `"retryAfter":1000`) {
+				t.Errorf("one more = %v, want 429 and %q", got, tt.want)
+			}
 		})
 	}
 }
@@ -325,8 +374,7 @@ func waitFor(t *testing.T, what string, is func() bool) {
 	}
 }
 
-// Requests in hand are bounded, in all and of one address; what is refused says when to try
-// again, and those in hand are answered when the gateway stops.
+// What is in hand is answered before a gateway stops, which nobody gets into any more.
 func TestGatewayStopsWhenAllIsAnswered(t *testing.T) {
 	d := startDevnet(t, 1)
 	g := startGateway(t, pinned(d), nil)

@@ -85,8 +85,11 @@ func (p *pool) fill(held []string) error {
 	ctx, cancel := context.WithTimeout(p.ctx, keepTime)
 	defer cancel()
 	conv, err := p.open(ctx, besides(held))
-	if err == nil {
+	switch {
+	case err == nil:
 		_, err = p.put(conv, 0)
+	case !errors.Is(err, errNoOther):
+		p.note(err)
 	}
 	return err
 }

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -37,6 +38,7 @@ type pool struct {
 	mu      sync.Mutex
 	members []*member // guarded by mu; all that are open
 	closed  bool      // guarded by mu
+	failed  error     // guarded by mu; why a session could not be opened at last
 }
 
 // newPool returns a pool over the sessions that open opens. It opens none yet.
@@ -69,7 +71,7 @@ func (p *pool) take(ctx context.Context, tried []*member) (*member, error) {
 	case p.turn <- struct{}{}:
 		defer func() { <-p.turn }()
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return nil, p.notOpened(context.Cause(ctx))
 	case <-p.ctx.Done():
 		return nil, errClosed
 	}
@@ -81,9 +83,28 @@ func (p *pool) take(ctx context.Context, tried []*member) (*member, error) {
 		conv, err = p.open(ctx, patiently(nil))
 	}
 	if err != nil {
+		p.note(err)
 		return nil, err
 	}
 	return p.put(conv, 1) // even if it is lost already: the request will say so
+}
+
+// note keeps why no session could be opened.
+func (p *pool) note(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.failed = err
+}
+
+// notOpened is the error of a request that waited for another to open a session:
+// it has the hop at which that failed before.
+func (p *pool) notOpened(err error) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.failed == nil {
+		return fmt.Errorf("no session is open yet: %w", err)
+	}
+	return fmt.Errorf("no session is open yet: %w; before: %w", err, p.failed)
 }
 
 func peersOf(list []*member) (peers []string) {
