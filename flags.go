@@ -115,22 +115,38 @@ func logLevel(level string) cli.Flag {
 	return &cli.StringFlag{Name: "log-level", Value: level, DefaultText: shown, Usage: "debug, info, warn or error", EnvVars: []string{config.EnvName("log-level")}}
 }
 
-// load returns the settings: flags over environment over file over defaults.
+// ops is the flag of the operator's port.
+func ops() cli.Flag {
+	return text("ops", "`ADDR` of the operator's port, such as 127.0.0.1:6090: metrics, health, profiles, and a page that shows all of it", "none")
+}
+
+// load returns the settings of a command: flags over environment over file over
+// defaults.
 func load(c *cli.Context) (config.File, *slog.Logger, error) {
-	level := c.String("log-level")
-	if level == "" {
-		level = "info"
-		if telemetry.IsTerminal(os.Stderr) { // where a person reads what the command prints
-			level = "warn"
-		}
-	}
-	log, err := telemetry.NewLogger(c.App.ErrWriter, level)
+	level, err := levelOf(c.String("log-level"))
 	if err != nil {
-		return config.File{}, nil, &roles.UsageError{Err: err}
+		return config.File{}, nil, err
 	}
+	log := telemetry.NewLoggerAt(c.App.ErrWriter, level)
 	f, err := config.Load(c.String("config"))
 	if err != nil {
 		return f, log, &roles.UsageError{Err: err}
 	}
 	return f, log, nil
+}
+
+// levelOf reads a log level. Empty is "info", or "warn" on a terminal, where a
+// person reads what the command prints.
+func levelOf(text string) (slog.Level, error) {
+	if text == "" {
+		text = "info"
+		if telemetry.IsTerminal(os.Stderr) {
+			text = "warn"
+		}
+	}
+	level, err := telemetry.ParseLevel(text)
+	if err != nil {
+		return level, &roles.UsageError{Err: err}
+	}
+	return level, nil
 }

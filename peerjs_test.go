@@ -21,7 +21,7 @@ func parseArchiver(t *testing.T, args ...string) (cfg config.Archiver, err error
 	a := app()
 	a.Writer, a.ErrWriter = new(bytes.Buffer), new(bytes.Buffer)
 	find(a.Commands, "archiver").Action = func(c *cli.Context) (err error) {
-		cfg, _, err = archiverConfig(c)
+		cfg, err = archiverConfig(c)
 		return err
 	}
 	err = a.RunContext(t.Context(), interleave(a, append([]string{"liberdus", "archiver"}, args...)))

@@ -15,6 +15,7 @@ import (
 
 	"github.com/liberdus/liberdus/internal/config"
 	"github.com/liberdus/liberdus/internal/heap"
+	"github.com/liberdus/liberdus/internal/telemetry"
 	"github.com/liberdus/liberdus/roles"
 )
 
@@ -37,9 +38,14 @@ func archiverCommand() *cli.Command {
 			text("network-id", "id of the network, 64 `HEX` digits", "that of the first node"),
 			texts("allow-node", "public `KEY` that may be listed, repeatable", "any"),
 			text("nodes-from", "`URL#KEY` of another archiver, such as a network's own: its active nodes may be listed, beside allow-node", "none"),
+			ops(),
 		), slices.Concat(tlsFlags(), peerjsFlags(), limitFlags())...),
 		Action: func(c *cli.Context) error {
-			cfg, log, err := archiverConfig(c)
+			cfg, err := archiverConfig(c)
+			if err != nil {
+				return err
+			}
+			log, process, err := within(c, cfg.LogLevel)
 			if err != nil {
 				return err
 			}
@@ -48,6 +54,7 @@ func archiverCommand() *cli.Command {
 				return err
 			}
 			defer a.Close()
+			a.Within(process)
 			outliveReaders()
 			return a.Run(c.Context)
 		},
@@ -55,18 +62,36 @@ func archiverCommand() *cli.Command {
 }
 
 // archiverConfig returns the checked settings of the archiver.
-func archiverConfig(c *cli.Context) (config.Archiver, *slog.Logger, error) {
-	f, log, err := load(c)
+func archiverConfig(c *cli.Context) (config.Archiver, error) {
+	f, err := config.Load(c.String("config"))
 	if err != nil {
-		return config.Archiver{}, nil, err
+		return f.Archiver, &roles.UsageError{Err: err}
 	}
 	cfg := f.Archiver
 	config.Override(&cfg, c)
 	chooseListeners(&cfg, c)
 	if err := errors.Join(noArgs(c), cfg.Validate()); err != nil {
-		return cfg, log, &roles.UsageError{Err: err}
+		return cfg, &roles.UsageError{Err: err}
 	}
-	return cfg, log, nil
+	return cfg, nil
+}
+
+// within returns the log of a server, and what its role is told of the process.
+func within(c *cli.Context, logLevel string) (*slog.Logger, roles.Process, error) {
+	if logLevel == "" {
+		logLevel = c.String("log-level") // the command's own default
+	}
+	l, err := levelOf(logLevel)
+	if err != nil {
+		return nil, roles.Process{}, err
+	}
+	level := new(slog.LevelVar)
+	level.Set(l)
+	p := roles.Process{Level: level}
+	if w, ok := c.App.ErrWriter.(roles.Log); ok {
+		p.Log = w
+	}
+	return telemetry.NewLoggerAt(c.App.ErrWriter, level), p, nil
 }
 
 // nodeHeap is how large the heap of a node may be before it is collected.
@@ -97,16 +122,16 @@ func consensorCommand() *cli.Command {
 			text("network-id", "id that a new ledger is created with, or that the node must have, 64 `HEX` digits", "random; any"),
 			text("ledger", "`NAME` of what answers: "+strings.Join(config.Ledgers, ", "), config.LedgerEmbedded),
 			text("node", "`URL` of the node that --ledger shardus hands requests on to", ""),
+			ops(),
 		), serviceFlags()...),
 		Action: func(c *cli.Context) (err error) {
-			f, log, err := load(c)
+			cfg, err := consensorConfig(c)
 			if err != nil {
 				return err
 			}
-			cfg := f.Consensor
-			config.Override(&cfg, c)
-			if err := errors.Join(noArgs(c), cfg.Validate()); err != nil {
-				return &roles.UsageError{Err: err}
+			log, process, err := within(c, cfg.LogLevel)
+			if err != nil {
+				return err
 			}
 			defer heap.Floor(nodeHeap)()
 			n, err := roles.NewConsensor(cfg, nil, log)
@@ -114,10 +139,25 @@ func consensorCommand() *cli.Command {
 				return err
 			}
 			defer func() { err = errors.Join(err, n.Close()) }()
+			n.Within(process)
 			outliveReaders()
 			return n.Run(c.Context)
 		},
 	}
+}
+
+// consensorConfig returns the checked settings of the consensor.
+func consensorConfig(c *cli.Context) (config.Consensor, error) {
+	f, err := config.Load(c.String("config"))
+	if err != nil {
+		return f.Consensor, &roles.UsageError{Err: err}
+	}
+	cfg := f.Consensor
+	config.Override(&cfg, c)
+	if err := errors.Join(noArgs(c), cfg.Validate()); err != nil {
+		return cfg, &roles.UsageError{Err: err}
+	}
+	return cfg, nil
 }
 
 func devnetCommand() *cli.Command {
@@ -131,18 +171,19 @@ func devnetCommand() *cli.Command {
 			&cli.IntFlag{Name: "consensors", Value: 3, Usage: "`N` nodes"},
 			&cli.StringSliceFlag{Name: "listen", Usage: "`ADDR` of the archiver, repeatable", DefaultText: "127.0.0.1:6000 and 127.0.0.1:6080"},
 			&cli.StringFlag{Name: "data", Value: "liberdus-data/devnet", Usage: "`DIR` of everything it keeps"},
-			logLevel(""),
+			ops(), logLevel(""),
 		},
 		Action: runDevnet,
 	}
 }
 
 func runDevnet(c *cli.Context) (err error) {
-	_, log, err := load(c)
+	log, process, err := within(c, "")
 	if err != nil {
 		return err
 	}
 	cfg := roles.DevnetConfig{
+		Ops:    c.String("ops"),
 		Listen: c.StringSlice("listen"), NodeListen: "127.0.0.1:4000", Consensors: c.Int("consensors"), Data: c.String("data"),
 		ConsensorListen: func(i int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(9001+i)) },
 	}
@@ -150,7 +191,7 @@ func runDevnet(c *cli.Context) (err error) {
 		cfg.Listen = []string{"127.0.0.1" + config.PortArchiver, "127.0.0.1" + config.PortArchiverBrowser}
 	}
 	check := config.Default().Archiver
-	check.Listen = cfg.Listen
+	check.Listen, check.Ops = cfg.Listen, cfg.Ops
 	if err := errors.Join(noArgs(c), check.Validate()); err != nil {
 		return &roles.UsageError{Err: err}
 	}
@@ -168,6 +209,7 @@ func runDevnet(c *cli.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
+	d.Within(process)
 	outliveReaders()
 	return d.Run(c.Context, func() { fmt.Print(d.Welcome()) })
 }

@@ -31,6 +31,10 @@ type documents struct {
 	status    []byte
 	rtc       []byte // without nonce
 	networkID string // as published
+	epoch     uint64
+	signed    time.Time
+	active    int // nodes
+	syncing   int
 }
 
 // A signer makes signed texts. It stops at its first error.
@@ -83,6 +87,7 @@ func (l *List) sign(active, syncing []Node, now time.Time) (*documents, error) {
 		status:    s.text(signing.Object{"status": signing.Object{"isActive": true}}),
 		rtc:       s.text(l.rtcObject(l.state.NetworkID, "", now)),
 		networkID: l.state.NetworkID,
+		epoch:     l.state.Epoch, signed: now, active: len(active), syncing: len(syncing),
 	}
 	d.samples = sampleLists(s, active)
 	d.peerIDs = peerIDLists(s, active)

@@ -88,7 +88,11 @@ func (l *List) serveJoin(w http.ResponseWriter, r *http.Request) {
 		sendError(w, http.StatusBadRequest, "the body is not JSON: "+strings.TrimPrefix(err.Error(), "signing: "))
 		return
 	}
-	if err := l.join(body, l.cfg.ClientAddr(r)); err != nil && !errors.Is(err, errNotOurs) {
+	switch err := l.join(body, l.cfg.ClientAddr(r)); {
+	case err == nil:
+		l.counts.joined.Add(1)
+	case !errors.Is(err, errNotOurs):
+		l.counts.refused.Add(1)
 		l.log.Debug("join refused", "from", r.RemoteAddr, "reason", err)
 		sendError(w, http.StatusOK, err.Error())
 		return

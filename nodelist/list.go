@@ -29,6 +29,7 @@ type List struct {
 	state   state         // owned by Run; what is on disk
 	version uint64        // owned by Run; the roster's, as published
 	docs    atomic.Pointer[documents]
+	counts  counters
 
 	borrowed borrowed // owned by Follow
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/liberdus/liberdus/internal/config"
 	"github.com/liberdus/liberdus/internal/signing"
+	"github.com/liberdus/liberdus/internal/telemetry"
 	"github.com/liberdus/liberdus/internal/web"
 	"github.com/liberdus/liberdus/nodelist"
 	"github.com/liberdus/liberdus/signaling"
@@ -35,11 +36,33 @@ type Archiver struct {
 	gate   *gate // of the public listeners and that of http01
 	inner  *gate // of the listener for nodes
 	doors  doors // of all of them; filled by Run
+
+	ops      *opsPort            // nil: none, or it is another's
+	refusals *telemetry.Refusals // nil: nobody looks
+	process  Process             // set by Within
 }
 
 // NewArchiver opens everything an archiver needs, the ports included. Close
 // gives it back, after Run if that was called.
-func NewArchiver(cfg config.Archiver, log *slog.Logger) (_ *Archiver, err error) {
+func NewArchiver(cfg config.Archiver, log *slog.Logger) (*Archiver, error) {
+	ops, err := openOps(cfg.Ops)
+	if err != nil {
+		return nil, err
+	}
+	a, err := newArchiver(cfg, ops.last(), log)
+	if err != nil {
+		ops.close()
+		return nil, err
+	}
+	a.ops = ops
+	return a, nil
+}
+
+// Within tells the archiver of the process that it runs in. It comes before Run.
+func (a *Archiver) Within(p Process) { a.process = p }
+
+// newArchiver is NewArchiver without the operator's port: what it refuses it tells.
+func newArchiver(cfg config.Archiver, refusals *telemetry.Refusals, log *slog.Logger) (_ *Archiver, err error) {
 	pcfg, err := peerConfig(cfg)
 	if err != nil {
 		return nil, err
@@ -48,10 +71,11 @@ func NewArchiver(cfg config.Archiver, log *slog.Logger) (_ *Archiver, err error)
 	if err := limit(&pcfg, cfg, log); err != nil {
 		return nil, &UsageError{Err: err}
 	}
-	a := &Archiver{cfg: cfg, log: log, site: newSitemap(pcfg.Base())}
+	a := &Archiver{cfg: cfg, log: log, site: newSitemap(pcfg.Base()), refusals: refusals}
 	if a.gate, a.inner, err = gatesOf(cfg, log); err != nil {
 		return nil, &UsageError{Err: err}
 	}
+	a.gate.refusals, a.inner.refusals = refusals, refusals
 	if files, known := maxFiles(); known {
 		if err := fitFiles(files, &pcfg, a.gate, a.inner, log); err != nil {
 			return nil, err
@@ -107,6 +131,7 @@ func (a *Archiver) hooks() signaling.Hooks {
 		Connected:    func(p signaling.Peer) { a.list.Changed(p.ID) },
 		Disconnected: func(p signaling.Peer) { a.list.Changed(p.ID) },
 		Left:         func(p signaling.Peer) { a.list.Left(p.ID) },
+		Refused:      func(remote string, why signaling.Refusal) { a.refusals.Note("PeerJS server", string(why), remote) },
 	}
 }
 
@@ -189,6 +214,11 @@ func (a *Archiver) Run(ctx context.Context) error {
 	if a.http01 != nil {
 		ready = append(ready, "acmeAddr", a.http01.Addr().String())
 	}
+	parts, err := a.ops.with(parts, a.process, a.log, a)
+	if err != nil {
+		return err
+	}
+	ready = append(ready, a.ops.attrs()...)
 	a.warn()
 	a.announce()
 	a.log.Info("ready", append(ready, "publicKey", a.key.Public(), "url", a.URL())...)
@@ -205,4 +235,5 @@ func (a *Archiver) Close() {
 	if a.http01 != nil {
 		a.http01.Close()
 	}
+	a.ops.close()
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/liberdus/liberdus/internal/rpc"
 	"github.com/liberdus/liberdus/internal/shardus"
 	"github.com/liberdus/liberdus/internal/signing"
+	"github.com/liberdus/liberdus/internal/telemetry"
 	"github.com/liberdus/liberdus/nodelist"
 	"github.com/liberdus/liberdus/rtc"
 )
@@ -32,6 +33,7 @@ const defaultStart = 10 * time.Second
 type Consensor struct {
 	// Fixed after NewConsensor.
 	cfg    config.Consensor
+	name   string // by which the operator's port tells it from others
 	log    *slog.Logger
 	data   *dataDir
 	key    *signing.NodeKey
@@ -53,6 +55,10 @@ type Consensor struct {
 
 	unwatch func() // ends what the ledger tells feed; nil if it tells nothing
 
+	ops      *opsPort            // nil: none, or it is another's
+	refusals *telemetry.Refusals // nil: nobody looks
+	process  Process             // set by Within
+
 	startTime time.Duration // to reach the first archiver
 
 	first  sync.Once
@@ -65,9 +71,27 @@ type Consensor struct {
 // NewConsensor opens everything a consensor needs, the port included. A ledger
 // that is given is shared with others; nil opens the one in the data folder.
 // Beside a node there is none.
-func NewConsensor(cfg config.Consensor, shared *ledger.Ledger, log *slog.Logger) (_ *Consensor, err error) {
+func NewConsensor(cfg config.Consensor, shared *ledger.Ledger, log *slog.Logger) (*Consensor, error) {
+	ops, err := openOps(cfg.Ops)
+	if err != nil {
+		return nil, err
+	}
+	n, err := newConsensor("consensor", cfg, shared, ops.last(), log)
+	if err != nil {
+		ops.close()
+		return nil, err
+	}
+	n.ops = ops
+	return n, nil
+}
+
+// Within tells the node of the process that it runs in. It comes before Run.
+func (n *Consensor) Within(p Process) { n.process = p }
+
+// newConsensor is NewConsensor without the operator's port: what it refuses it tells.
+func newConsensor(name string, cfg config.Consensor, shared *ledger.Ledger, refusals *telemetry.Refusals, log *slog.Logger) (_ *Consensor, err error) {
 	cfg.Listen = cfg.ListenAddr()
-	n := &Consensor{cfg: cfg, log: log.With("role", "consensor"), startTime: defaultStart, online: make(chan struct{}), hopeless: make(chan error, 1), began: time.Now()}
+	n := &Consensor{cfg: cfg, name: name, refusals: refusals, log: log.With("role", "consensor"), startTime: defaultStart, online: make(chan struct{}), hopeless: make(chan error, 1), began: time.Now()}
 	defer func() {
 		if err != nil {
 			n.Close()
@@ -100,10 +124,14 @@ func NewConsensor(cfg config.Consensor, shared *ledger.Ledger, log *slog.Logger)
 	if n.gate, err = newNodeGate(cfg, n.log); err != nil {
 		return nil, &UsageError{Err: err}
 	}
+	n.gate.name, n.gate.refusals = "connections of "+n.name, refusals
 	if n.peer, err = n.newPeer(); err != nil {
 		return nil, err
 	}
-	return n, n.newLinks()
+	if err = n.newLinks(); err != nil {
+		return nil, err
+	}
+	return n, nil
 }
 
 // locate finds the address under which others reach the node.
@@ -133,6 +161,7 @@ func (n *Consensor) newPeer() (*rtc.Peer, error) {
 	cfg.Signer = identity.Signer{Key: n.key, NetworkID: n.networkID}
 	cfg.Ports = n.ports
 	cfg.Serve = n.serveSession
+	cfg.Declined = func(peer string, why rtc.Decline) { n.refusals.Note("offers of "+n.name, string(why), peer) }
 	if err := limitSessions(&cfg, n.cfg); err != nil {
 		return nil, err
 	}
@@ -196,6 +225,10 @@ func (n *Consensor) Run(ctx context.Context) error {
 	if n.owned {
 		parts = append(parts, serveExports(n.ledger, n.cfg.Data, n.log))
 	}
+	parts, err := n.ops.with(parts, n.process, n.log, n)
+	if err != nil {
+		return err
+	}
 	return runParts(ctx, n.log, parts...)
 }
 
@@ -206,7 +239,7 @@ func (n *Consensor) announce(ctx context.Context) error {
 	}
 	select {
 	case <-n.online:
-		n.log.Info("ready", n.places("peerId", n.PeerID(), "networkId", n.networkID())...)
+		n.log.Info("ready", n.places(append(n.ops.attrs(), "peerId", n.PeerID(), "networkId", n.networkID())...)...)
 	case err := <-n.hopeless:
 		return err
 	case <-time.After(n.startTime):
@@ -263,6 +296,7 @@ func (n *Consensor) serveSession(ctx context.Context, s *rtc.Session) {
 // Close gives back what NewConsensor opened.
 func (n *Consensor) Close() error {
 	defer n.data.close()
+	n.ops.close()
 	if n.http != nil {
 		n.http.Close()
 	}

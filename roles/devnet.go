@@ -21,6 +21,8 @@ type Devnet struct {
 	ledger     *ledger.Ledger
 	Archiver   *Archiver
 	Consensors []*Consensor
+	ops        *opsPort // nil: none
+	process    Process  // set by Within
 }
 
 // DevnetConfig says where a devnet listens and how large it is.
@@ -31,7 +33,11 @@ type DevnetConfig struct {
 	// ConsensorListen gives the address of the i-th consensor's HTTP server.
 	ConsensorListen func(i int) string
 	Data            string
+	Ops             string // address of the operator's port; empty: none
 }
+
+// Within tells the devnet of the process that it runs in. It comes before Run.
+func (d *Devnet) Within(p Process) { d.process = p }
 
 // NewDevnet opens a whole network on this machine.
 func NewDevnet(cfg DevnetConfig, log *slog.Logger) (_ *Devnet, err error) {
@@ -41,13 +47,16 @@ func NewDevnet(cfg DevnetConfig, log *slog.Logger) (_ *Devnet, err error) {
 			d.Close()
 		}
 	}()
+	if d.ops, err = openOps(cfg.Ops); err != nil {
+		return nil, err
+	}
 	acfg := config.Default().Archiver
 	acfg.Listen, acfg.NodeListen, acfg.Data = cfg.Listen, cfg.NodeListen, filepath.Join(cfg.Data, "archiver")
 	if d.ledger, err = ledger.Open(ledger.Config{Dir: filepath.Join(cfg.Data, "ledger")}, d.log); err != nil {
 		return nil, err
 	}
 	acfg.NetworkID = d.ledger.NetworkID()
-	if d.Archiver, err = NewArchiver(acfg, log); err != nil {
+	if d.Archiver, err = newArchiver(acfg, d.ops.last(), log); err != nil {
 		return nil, err
 	}
 	for i := range cfg.Consensors {
@@ -55,7 +64,7 @@ func NewDevnet(cfg DevnetConfig, log *slog.Logger) (_ *Devnet, err error) {
 		ccfg.Archiver = []string{d.Archiver.URL() + "#" + d.Archiver.Key()}
 		ccfg.Listen = cfg.ConsensorListen(i)
 		ccfg.Data = filepath.Join(cfg.Data, "consensor"+strconv.Itoa(i+1))
-		n, err := NewConsensor(ccfg, d.ledger, log)
+		n, err := newConsensor(consensorName(i+1), ccfg, d.ledger, d.ops.last(), log)
 		if err != nil {
 			return nil, err
 		}
@@ -71,6 +80,10 @@ func (d *Devnet) Run(ctx context.Context, ready func()) error {
 	for i, n := range d.Consensors {
 		parts = append(parts, part{fmt.Sprintf("consensor %d", i+1), n.Run})
 	}
+	parts, err := d.ops.with(parts, d.process, d.log, d.operated()...)
+	if err != nil {
+		return err
+	}
 	parts = append(parts, part{"devnet", func(ctx context.Context) error {
 		for _, n := range d.Consensors {
 			select {
@@ -79,7 +92,7 @@ func (d *Devnet) Run(ctx context.Context, ready func()) error {
 				return nil
 			}
 		}
-		d.log.Info("ready", "addr", d.Archiver.public[0].Addr().String(), "url", d.Archiver.URL(), "consensors", len(d.Consensors))
+		d.log.Info("ready", append(d.ops.attrs(), "addr", d.Archiver.public[0].Addr().String(), "url", d.Archiver.URL(), "consensors", len(d.Consensors))...)
 		ready()
 		<-ctx.Done()
 		return nil
@@ -116,6 +129,7 @@ From a browser or Node.js, with PeerJS or simple-peerjs:
 
 // Close gives back what NewDevnet opened. It comes after Run.
 func (d *Devnet) Close() error {
+	d.ops.close()
 	for _, n := range d.Consensors {
 		n.Close()
 	}

@@ -27,7 +27,13 @@ func logger(t *testing.T) *slog.Logger {
 // startDevnet runs a whole network in this process until the test ends.
 func startDevnet(t *testing.T, consensors int) *roles.Devnet {
 	t.Helper()
-	d, stop := runDevnet(t, consensors, t.TempDir())
+	return startDevnetOf(t, roles.DevnetConfig{Consensors: consensors, Data: t.TempDir()})
+}
+
+// startDevnetOf is startDevnet with other settings than where it listens.
+func startDevnetOf(t *testing.T, cfg roles.DevnetConfig) *roles.Devnet {
+	t.Helper()
+	d, stop := runDevnet(t, cfg)
 	t.Cleanup(func() {
 		stop()
 		http.DefaultClient.CloseIdleConnections()
@@ -36,12 +42,11 @@ func startDevnet(t *testing.T, consensors int) *roles.Devnet {
 }
 
 // runDevnet runs a whole network in this process until stop is called.
-func runDevnet(t *testing.T, consensors int, data string) (d *roles.Devnet, stop func()) {
+func runDevnet(t *testing.T, cfg roles.DevnetConfig) (d *roles.Devnet, stop func()) {
 	t.Helper()
-	d, err := roles.NewDevnet(roles.DevnetConfig{
-		Listen: []string{"127.0.0.1:0"}, NodeListen: "127.0.0.1:0", Consensors: consensors, Data: data,
-		ConsensorListen: func(int) string { return "127.0.0.1:0" },
-	}, logger(t))
+	cfg.Listen, cfg.NodeListen = []string{"127.0.0.1:0"}, "127.0.0.1:0"
+	cfg.ConsensorListen = func(int) string { return "127.0.0.1:0" }
+	d, err := roles.NewDevnet(cfg, logger(t))
 	if err != nil {
 		t.Fatal(err)
 	}

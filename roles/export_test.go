@@ -170,3 +170,17 @@ func InHand(g *Gateway) (n int) {
 	}
 	return n
 }
+
+// OpsURL returns where the operator's port of d, a or n is.
+func OpsURL(role any) string {
+	var o *opsPort
+	switch r := role.(type) {
+	case *Devnet:
+		o = r.ops
+	case *Archiver:
+		o = r.ops
+	case *Consensor:
+		o = r.ops
+	}
+	return "http://" + o.listener.Addr().String()
+}

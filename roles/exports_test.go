@@ -19,7 +19,7 @@ func TestExportOfARunningDevnet(t *testing.T) {
 	if err := os.WriteFile(socket, nil, 0o600); err != nil { // what a killed process left
 		t.Fatal(err)
 	}
-	_, stop := runDevnet(t, 1, data)
+	_, stop := runDevnet(t, roles.DevnetConfig{Consensors: 1, Data: data})
 	if info, err := os.Lstat(socket); err != nil || info.Mode() != os.ModeSocket|0o600 {
 		t.Errorf("socket %v, %v", info.Mode(), err)
 	}

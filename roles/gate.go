@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/liberdus/liberdus/internal/clientip"
+	"github.com/liberdus/liberdus/internal/telemetry"
 )
 
 // A gate limits the connections on which HTTP is spoken, or nothing yet: one
@@ -28,6 +29,8 @@ type gate struct {
 	proxies    clientip.Networks // limited in all, but not by address: they speak for many
 	remedy     string            // that whoever reads of refusals is told
 	log        *slog.Logger
+	name       string              // by which it is told from others in refusals
+	refusals   *telemetry.Refusals // nil: nobody looks
 
 	mu     sync.Mutex
 	conns  map[net.Conn]*held    // guarded by mu
@@ -65,8 +68,8 @@ const (
 func newGate(total, perAddress int, spared, proxies clientip.Networks, log *slog.Logger) *gate {
 	return &gate{
 		total: total, perAddress: perAddress, idle: min(maxIdle, perAddress), spared: spared, proxies: proxies, log: log,
-		remedy: "name a proxy that speaks for many with --trusted-proxy, or raise --sockets-per-address",
-		conns:  make(map[net.Conn]*held), places: make(map[netip.Addr]*place),
+		name: "connections", remedy: "name a proxy that speaks for many with --trusted-proxy, or raise --sockets-per-address",
+		conns: make(map[net.Conn]*held), places: make(map[netip.Addr]*place),
 	}
 }
 
@@ -93,9 +96,11 @@ func (g *gate) enter(c net.Conn) {
 	switch {
 	case !in:
 		g.refused.Add(1)
+		g.refusals.NoteAddr(g.name, "connections", addr)
 		cut(c)
 	case out != nil:
 		g.evicted.Add(1)
+		g.refusals.NoteAddr(g.name, "gave way", remote(out))
 		cut(out)
 	default:
 		return

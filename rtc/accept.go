@@ -22,7 +22,9 @@ func (p *Peer) accept(key connKey, offer signal) {
 		}
 	}
 	if err != nil {
-		p.counts.decline(err)
+		if d, ok := errors.AsType[*declined](err); ok {
+			p.decline(key.peer, d.why)
+		}
 		p.log.Debug("offer declined", "peer", clip(key.peer), "err", err)
 	}
 }

@@ -107,6 +107,10 @@ type Config struct {
 	// Serve handles an accepted session until it returns, in a goroutine of
 	// its own. The context ends with the session. Without Serve every offer is declined.
 	Serve func(ctx context.Context, s *Session)
+
+	// Declined is told whose offer was not answered, by its signalling id, and why;
+	// nil: nobody is. Many goroutines call it, at once.
+	Declined func(peer string, why Decline)
 }
 
 // DefaultConfig returns the limits documented in docs/protocol.md.

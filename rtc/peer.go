@@ -143,7 +143,7 @@ func (p *Peer) handle(server string, m signaling.Message) {
 	s, err := decodeSignal(m.Payload)
 	if err != nil {
 		if m.Type == signaling.TypeOffer {
-			p.counts.declined[DeclineMalformed].Add(1)
+			p.decline(m.Src, DeclineMalformed)
 		}
 		p.log.Debug("signal ignored", "peer", clip(m.Src), "type", m.Type, "err", err)
 		return
@@ -166,7 +166,7 @@ func (p *Peer) handle(server string, m signaling.Message) {
 		return
 	case s.kind == kindOffer && !p.offers.pass(connPeer{server, m.Src}, time.Now()):
 		p.mu.Unlock()
-		p.counts.declined[DeclineRate].Add(1)
+		p.decline(m.Src, DeclineRate)
 		p.log.Debug("offer declined", "peer", clip(m.Src), "err", "too many offers")
 		return
 	}

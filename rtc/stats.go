@@ -2,8 +2,9 @@ package rtc
 
 import (
 	"errors"
-	"maps"
 	"sync/atomic"
+
+	"github.com/liberdus/liberdus/internal/tally"
 )
 
 // A Decline says why an offer was not answered.
@@ -88,8 +89,13 @@ func endOf(cause error) End {
 // their set.
 type Stats struct {
 	Connections int // those in their handshake included
-	Handshakes  int // of peers that dialled us
+	Handshakes  int // of peers that dialled us,
+	Unchecked   int // of which these have not shown that they read the answer
 	Sessions    int // open
+	Addresses   int // that have connections which count
+
+	Unread int64 // bytes of memory that hold what came and was not read
+	Unsent int64 // bytes of memory that hold what was not received
 
 	// PeerConnections are those that were made with pion and are not wholly
 	// closed. More than there are Connections, for longer than a close takes,
@@ -102,51 +108,38 @@ type Stats struct {
 	Ended    map[End]uint64
 }
 
-// counters count what happens. The maps are fixed after newCounters.
+// counters count what happens.
 type counters struct {
 	pcs, sessions atomic.Int64
 	opened, worn  atomic.Uint64
-	declined      map[Decline]*atomic.Uint64
-	ended         map[End]*atomic.Uint64
+	declined      tally.Counts[Decline]
+	ended         tally.Counts[End]
 }
 
 func newCounters() *counters {
-	return &counters{declined: zeroes(allDeclines[:]), ended: zeroes(allEnds[:])}
+	return &counters{declined: tally.Of(allDeclines[:]), ended: tally.Of(allEnds[:])}
 }
 
-func zeroes[K comparable](names []K) map[K]*atomic.Uint64 {
-	m := make(map[K]*atomic.Uint64, len(names))
-	for _, name := range names {
-		m[name] = new(atomic.Uint64)
-	}
-	return m
-}
-
-func loaded[K comparable](m map[K]*atomic.Uint64) map[K]uint64 {
-	return maps.Collect(func(yield func(K, uint64) bool) {
-		for name, n := range m {
-			if !yield(name, n.Load()) {
-				return
-			}
-		}
-	})
-}
-
-// decline counts an offer that was not answered.
-func (n *counters) decline(err error) {
-	if d, ok := errors.AsType[*declined](err); ok {
-		n.declined[d.why].Add(1)
+// decline counts an offer of a peer that was not answered, and tells of it.
+func (p *Peer) decline(peer string, why Decline) {
+	p.counts.declined[why].Add(1)
+	if p.cfg.Declined != nil {
+		p.cfg.Declined(clip(peer), why)
 	}
 }
 
 // Stats returns the counts of this moment.
 func (p *Peer) Stats() Stats {
 	p.mu.Lock()
-	s := Stats{Connections: len(p.conns), Handshakes: p.crowd.count()}
+	s := Stats{Connections: len(p.conns), Handshakes: p.crowd.count(), Unchecked: len(p.crowd.fresh), Addresses: len(p.perAddress)}
 	p.mu.Unlock()
 	n := p.counts
 	s.PeerConnections, s.Sessions = int(n.pcs.Load()), int(n.sessions.Load())
 	s.Worn = n.worn.Load()
-	s.Opened, s.Declined, s.Ended = n.opened.Load(), loaded(n.declined), loaded(n.ended)
+	s.Unread, s.Unsent = p.unread.Load(), p.unsent.queued.Load()+p.unsent.held.Load()
+	s.Opened, s.Declined, s.Ended = n.opened.Load(), n.declined.Load(), n.ended.Load()
 	return s
 }
+
+// Limits returns the settings that hold.
+func (p *Peer) Limits() Config { return p.cfg }

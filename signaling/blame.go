@@ -76,7 +76,7 @@ func (s *Server) Shuns(addr netip.Addr) bool {
 	if !s.registry.shuns(addr, s.now()) {
 		return false
 	}
-	s.registry.stats.refused[RefusedGarbage].Add(1)
+	s.refused(addr.String(), RefusedGarbage)
 	return true
 }
 

@@ -202,7 +202,7 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	c := s.newSocket(hijacker.held.Conn, r, cred, addr)
 	if !s.registry.open(&c.session, s.begin) {
 		s.registry.cancel(addr, s.now())
-		s.registry.stats.refused[RefusedStopping].Add(1)
+		s.refused(c.remote, RefusedStopping)
 		hijacker.held.refuse(websocket.CloseGoingAway)
 		return
 	}
@@ -220,8 +220,9 @@ func (s *Server) begin() {
 
 // count notes that a request is refused.
 func (s *Server) count(r *http.Request, why Refusal) {
-	s.log.Debug("request refused", "remote", remoteName(r, s.cfg.ClientAddr(r)), "reason", why)
-	s.registry.stats.refused[why].Add(1)
+	remote := remoteName(r, s.cfg.ClientAddr(r))
+	s.log.Debug("request refused", "remote", remote, "reason", why)
+	s.refused(remote, why)
 }
 
 // refuse answers a request that is not even looked at.

@@ -233,4 +233,6 @@ func (r *registry) fill(s *Stats) {
 	s.Sockets, s.Peers = len(r.sockets), len(r.peers)
 	s.Addresses, s.Held = len(r.places.known), len(r.issued.byID)+len(r.lost.byID)
 	s.Queues, s.QueuedBytes = len(r.queues.byDst), r.queues.bytes
+	s.Pending, s.UsedTokens = r.opening+len(r.sockets)-len(r.peers), len(r.used.tokens)
+	s.OutboundBytes, s.InboundBytes = r.places.all.out.used.Load(), r.places.all.in.used.Load()
 }

@@ -25,6 +25,9 @@ type Hooks struct {
 	Connected    func(Peer) // a socket holds the id
 	Left         func(Peer) // the peer said LEAVE; Disconnected follows
 	Disconnected func(Peer) // the socket holds the id no more
+
+	// Refused is told who was refused, and why. Many goroutines call it, at once.
+	Refused func(remote string, why Refusal)
 }
 
 // A Peer is a registered id and the socket that holds it.
@@ -137,6 +140,17 @@ func (s *Server) Stats() Stats {
 	var st Stats
 	s.registry.fill(&st)
 	return st
+}
+
+// Limits returns the settings that hold.
+func (s *Server) Limits() Config { return s.cfg }
+
+// refused counts a refusal of whoever is at remote, and tells of it.
+func (s *Server) refused(remote string, why Refusal) {
+	s.registry.stats.refused[why].Add(1)
+	if s.hooks.Refused != nil {
+		s.hooks.Refused(remote, why)
+	}
 }
 
 // now is the time since the server's start, by a clock that never jumps.

@@ -86,7 +86,7 @@ func (c *socket) admit(cred credentials) {
 		c.srv.registry.events.flush()
 		return
 	}
-	c.srv.registry.stats.refused[why].Add(1)
+	c.srv.refused(c.remote, why)
 	c.srv.log.Debug("peer refused", "peer", brief(c.id), "remote", c.remote, "reason", why)
 	if text, ok := refusalFrames[why]; ok {
 		c.push(frame{data: []byte(text)})

@@ -1,8 +1,9 @@
 package signaling
 
 import (
-	"maps"
 	"sync/atomic"
+
+	"github.com/liberdus/liberdus/internal/tally"
 )
 
 // A Drop says why a message was not passed on.
@@ -105,6 +106,11 @@ type Stats struct {
 	Peers       int // registered
 	Queues      int // absent peers for which messages wait
 	QueuedBytes int // that wait in them
+	Pending     int // sockets that hold no id, those being opened included
+	UsedTokens  int // remembered until they expire
+
+	OutboundBytes int64 // that wait to be written to all sockets
+	InboundBytes  int64 // of messages being read from all sockets
 
 	Connected uint64 // peers registered, reconnects included
 	Relayed   uint64 // messages handed to the destination's socket
@@ -118,39 +124,21 @@ type Stats struct {
 	Ended   map[End]uint64
 }
 
-// counters count what happens. The maps are fixed after newCounters.
+// counters count what happens.
 type counters struct {
 	connected, relayed, delayed, paced, queued, expired atomic.Uint64
 
-	dropped map[Drop]*atomic.Uint64
-	refused map[Refusal]*atomic.Uint64
-	ended   map[End]*atomic.Uint64
+	dropped tally.Counts[Drop]
+	refused tally.Counts[Refusal]
+	ended   tally.Counts[End]
 }
 
 func newCounters() *counters {
 	return &counters{
-		dropped: zeroes(allDrops[:]),
-		refused: zeroes(allRefusals[:]),
-		ended:   zeroes(allEnds[:]),
+		dropped: tally.Of(allDrops[:]),
+		refused: tally.Of(allRefusals[:]),
+		ended:   tally.Of(allEnds[:]),
 	}
-}
-
-func zeroes[K comparable](names []K) map[K]*atomic.Uint64 {
-	m := make(map[K]*atomic.Uint64, len(names))
-	for _, name := range names {
-		m[name] = new(atomic.Uint64)
-	}
-	return m
-}
-
-func loaded[K comparable](m map[K]*atomic.Uint64) map[K]uint64 {
-	return maps.Collect(func(yield func(K, uint64) bool) {
-		for name, n := range m {
-			if !yield(name, n.Load()) {
-				return
-			}
-		}
-	})
 }
 
 func (c *counters) drop(why Drop, n int) { c.dropped[why].Add(uint64(n)) }
@@ -158,5 +146,5 @@ func (c *counters) drop(why Drop, n int) { c.dropped[why].Add(uint64(n)) }
 func (c *counters) fill(s *Stats) {
 	s.Connected, s.Relayed, s.Delayed = c.connected.Load(), c.relayed.Load(), c.delayed.Load()
 	s.Paced, s.Queued, s.Expired = c.paced.Load(), c.queued.Load(), c.expired.Load()
-	s.Dropped, s.Refused, s.Ended = loaded(c.dropped), loaded(c.refused), loaded(c.ended)
+	s.Dropped, s.Refused, s.Ended = c.dropped.Load(), c.refused.Load(), c.ended.Load()
 }

@@ -60,6 +60,9 @@ type Archiver struct {
 	MessageRate       int      `toml:"message_rate"` // a second and connection
 	ReserveID         Millis   `toml:"reserve_id"`
 	IDGrace           Millis   `toml:"id_grace"`
+
+	Ops      string `toml:"ops"`       // address of the operator's port; empty: none
+	LogLevel string `toml:"log_level"` // empty: info
 }
 
 // A Consensor is the table [consensor].
@@ -97,6 +100,9 @@ type Consensor struct {
 	MaxSubscriptions           int `toml:"max_subscriptions"`    // those of long polls included
 	MaxWatchedAccounts         int `toml:"max_watched_accounts"` // by all of them
 	MaxPolls                   int `toml:"max_polls"`            // long polls that are held at once
+
+	Ops      string `toml:"ops"`       // address of the operator's port; empty: none
+	LogLevel string `toml:"log_level"` // empty: info
 }
 
 // A Client is the table [client].
@@ -214,6 +220,7 @@ func (a Archiver) Validate() error {
 	}
 	a.validatePeerJS(&c)
 	a.validateLimits(&c)
+	validateOperate(&c, a.Ops, a.LogLevel)
 	return c.err()
 }
 
@@ -240,6 +247,7 @@ func (n Consensor) Validate() error {
 		c.add("network-id", hex64(n.NetworkID))
 	}
 	n.validateLimits(&c)
+	validateOperate(&c, n.Ops, n.LogLevel)
 	return c.err()
 }
 

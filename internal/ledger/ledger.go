@@ -72,6 +72,7 @@ type Ledger struct {
 	now       func() time.Time // fixed after Open
 	batch     int              // fixed after Open
 	pulse     *pulse           // of the writer
+	counts    counters
 
 	slots   chan struct{} // one is held by each transaction between queue and answer
 	queue   chan *job     // as many places as slots, so that sending never blocks
@@ -103,7 +104,7 @@ func Open(cfg Config, log *slog.Logger) (*Ledger, error) {
 	}
 	l := &Ledger{
 		log: log, store: st, window: cfg.TxWindow, now: cfg.Now, batch: cfg.Batch,
-		pulse: newPulse(cfg.StallAfter, log),
+		pulse: newPulse(cfg.StallAfter, log), counts: newCounters(),
 		slots: make(chan struct{}, cfg.Queue), queue: make(chan *job, cfg.Queue),
 		closing: make(chan struct{}), stopped: make(chan struct{}),
 		pending: make(map[string]*job),

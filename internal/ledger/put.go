@@ -44,10 +44,13 @@ func refusedByState(reason string) Result { return Result{Reason: precrack + rea
 func (l *Ledger) Put(ctx context.Context, tx signing.Object) (Result, error) {
 	signed, err := signing.NewTx(tx)
 	if err != nil {
-		return refused(clip("Transaction has no canonical text: " + err.Error())), nil
+		res := refused(clip("Transaction has no canonical text: " + err.Error()))
+		l.counts.note(res, nil)
+		return res, nil
 	}
 	id := signed.ID()
 	res, err := l.put(ctx, id, &signed)
+	l.counts.note(res, err)
 	if err != nil {
 		return Result{}, fmt.Errorf("ledger: put %s: %w", id, err)
 	}

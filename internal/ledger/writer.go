@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"time"
 )
 
 // A job is a checked transaction on its way through the writer.
@@ -73,6 +74,7 @@ func (l *Ledger) write() {
 	defer close(l.stopped)
 	for j := range l.queue {
 		jobs := l.gather(j)
+		l.counts.batch.Observe(int64(len(jobs)))
 		end := l.pulse.begin()
 		err := l.decide(jobs)
 		end()
@@ -115,9 +117,11 @@ func (l *Ledger) decide(jobs []*job) error {
 	if len(ops) == 0 {
 		return nil
 	}
+	began := time.Now()
 	if err := l.store.commit(ops); err != nil {
 		return err
 	}
+	l.counts.sync.Since(began)
 	l.tell(s)
 	return nil
 }

@@ -69,6 +69,8 @@ type Limits struct {
 	events *rate.Limiter
 	bytes  *semaphore.Weighted
 
+	held atomic.Int64 // of bytes
+
 	requests, delayed, refusedRate, refusedTotal, refusedBytes, tooLarge, malformed atomic.Uint64
 }
 
@@ -94,6 +96,8 @@ type LimitStats struct {
 	RefusedBytes uint64 // too much was in hand
 	TooLarge     uint64 // dropped for their size
 	Malformed    uint64 // that are no requests
+
+	Held, MaxHeld int64 // bytes of what is in hand, and how many there may be
 }
 
 // Stats returns the counts of this moment.
@@ -101,6 +105,7 @@ func (l *Limits) Stats() LimitStats {
 	return LimitStats{
 		Requests: l.requests.Load(), Delayed: l.delayed.Load(), RefusedRate: l.refusedRate.Load(), RefusedTotal: l.refusedTotal.Load(),
 		RefusedBytes: l.refusedBytes.Load(), TooLarge: l.tooLarge.Load(), Malformed: l.malformed.Load(),
+		Held: l.held.Load(), MaxHeld: l.cfg.MaxBytes,
 	}
 }
 
@@ -160,6 +165,7 @@ func (m meter) hold(ctx context.Context, n int) (weight int64, busy *Response) {
 	}
 	weight = min(max(int64(n), leastWeight), m.limits.cfg.MaxBytes)
 	if m.limits.bytes.TryAcquire(weight) {
+		m.limits.held.Add(weight)
 		return weight, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, m.limits.cfg.MaxDelay)
@@ -168,11 +174,13 @@ func (m meter) hold(ctx context.Context, n int) (weight int64, busy *Response) {
 		m.limits.refusedBytes.Add(1)
 		return 0, new(FaultAfter("the node has too many requests in hand", m.limits.cfg.MaxDelay))
 	}
+	m.limits.held.Add(weight)
 	return weight, nil
 }
 
 func (m meter) release(weight int64) {
 	if weight > 0 {
+		m.limits.held.Add(-weight)
 		m.limits.bytes.Release(weight)
 	}
 }

@@ -1,10 +1,15 @@
-// Package telemetry makes what an operator sees of a running process: its log.
+// Package telemetry makes what an operator sees of a running process: its log,
+// its metrics, and the page on the operator's port that shows how it does.
+//
+// What others can choose never becomes a label: see [Metric]. Who was refused is
+// on the page alone.
 package telemetry
 
 import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 
 	"golang.org/x/term"
 )
@@ -13,15 +18,32 @@ import (
 // "info", "warn" or "error"): readable text on a terminal, else JSON, one
 // object a line.
 func NewLogger(w io.Writer, level string) (*slog.Logger, error) {
+	l, err := ParseLevel(level)
+	if err != nil {
+		return nil, err
+	}
+	return NewLoggerAt(w, l), nil
+}
+
+// ParseLevel reads "debug", "info", "warn" or "error".
+func ParseLevel(text string) (slog.Level, error) {
 	var l slog.Level
-	if err := l.UnmarshalText([]byte(level)); err != nil {
-		return nil, fmt.Errorf("log level %q: want debug, info, warn or error", level)
+	if err := l.UnmarshalText([]byte(text)); err != nil {
+		return l, fmt.Errorf("log level %.40q: want debug, info, warn or error", text)
 	}
-	opts := &slog.HandlerOptions{Level: l}
+	return l, nil
+}
+
+// LevelName is what [ParseLevel] reads.
+func LevelName(l slog.Level) string { return strings.ToLower(l.String()) }
+
+// NewLoggerAt is NewLogger with a level that may change meanwhile.
+func NewLoggerAt(w io.Writer, level slog.Leveler) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: level}
 	if IsTerminal(w) {
-		return slog.New(slog.NewTextHandler(w, opts)), nil
+		return slog.New(slog.NewTextHandler(w, opts))
 	}
-	return slog.New(slog.NewJSONHandler(escaper{w}, opts)), nil
+	return slog.New(slog.NewJSONHandler(escaper{w}, opts))
 }
 
 // IsTerminal reports whether a person may be looking at w.

@@ -25,6 +25,7 @@ type Writer struct {
 	queue  [][]byte // guarded by mu: as a rule one line each
 	bytes  int      // guarded by mu: in queue
 	lost   int      // guarded by mu: lines since the last one that found room
+	total  uint64   // guarded by mu: lines lost so far
 	closed bool     // guarded by mu
 }
 
@@ -50,6 +51,7 @@ func (a *Writer) Write(p []byte) (int, error) {
 	defer a.mu.Unlock()
 	if a.closed || a.bytes+len(p) > maxWaiting {
 		a.lost++
+		a.total++
 		return len(p), nil
 	}
 	a.confess()
@@ -74,6 +76,14 @@ func (a *Writer) add(line []byte) {
 	case a.news <- struct{}{}:
 	default:
 	}
+}
+
+// Backlog returns how many lines were lost so far, and how many bytes of those
+// that may wait do.
+func (a *Writer) Backlog() (lost uint64, bytes, most int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.total, a.bytes, maxWaiting
 }
 
 // run writes what waits until Close, many lines at once where many wait: to wake

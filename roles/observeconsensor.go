@@ -1,0 +1,183 @@
+package roles
+
+import (
+	"errors"
+	"strconv"
+
+	"github.com/liberdus/liberdus/internal/ledger"
+	"github.com/liberdus/liberdus/internal/rpc"
+	"github.com/liberdus/liberdus/internal/telemetry"
+	"github.com/liberdus/liberdus/rtc"
+)
+
+var _ operated = (*Consensor)(nil)
+
+// view is what the operator's page shows.
+func (n *Consensor) view() telemetry.View {
+	v := telemetry.View{
+		Role: n.name,
+		Facts: []telemetry.Fact{
+			{Name: "peer id", Value: n.PeerID()},
+			{Name: "network", Value: n.networkID()},
+			{Name: "HTTP", Value: n.Addr()},
+			{Name: "UDP", Value: n.ports.UDPAddr()},
+		},
+		Budgets: n.budgets(), Checks: n.checks(),
+	}
+	if tcp := n.ports.TCPAddr(); tcp != "" {
+		v.Facts = append(v.Facts, telemetry.Fact{Name: "TCP", Value: tcp})
+	}
+	for _, l := range n.links {
+		state := "not joined"
+		if l.joined.Load() {
+			state = "joined"
+		}
+		v.Facts = append(v.Facts, telemetry.Fact{Name: "archiver " + l.server(), Value: state})
+	}
+	c := n.counts()
+	v.Refused, v.Dropped = happened(c.refused), happened(c.dropped)
+	return v
+}
+
+var errNotListed = errors.New("no archiver is joined")
+
+// checks are what must be well for a node to be of use.
+func (n *Consensor) checks() []telemetry.Check {
+	listed, behind := errNotListed, error(nil)
+	if joined, _ := n.joined(); joined > 0 {
+		listed = nil
+	}
+	name := "disk"
+	if n.node != nil {
+		name, behind = "node", n.node.Healthy()
+	} else {
+		behind = n.ledger.Healthy()
+	}
+	return []telemetry.Check{check("listed", listed), check(name, behind)}
+}
+
+// joined is how many archivers the node is connected to, and how many it is not.
+func (n *Consensor) joined() (joined, not int) {
+	for _, l := range n.links {
+		if l.joined.Load() {
+			joined++
+		} else {
+			not++
+		}
+	}
+	return joined, not
+}
+
+func (n *Consensor) budgets() []telemetry.Budget {
+	s, most := n.peer.Stats(), n.peer.Limits()
+	r, f := n.limits.Stats(), n.feed.Stats()
+	open, total := n.gate.size()
+	list := []telemetry.Budget{
+		numberOf("sessions", s.Connections, most.MaxSessions),
+		numberOf("handshakes_unchecked", s.Unchecked, most.MaxHandshakes),
+		numberOf("handshakes_checked", s.Handshakes-s.Unchecked, most.MaxHandshakes),
+		bytesOf("bytes_unread", s.Unread, int64(most.MaxUnread)),
+		bytesOf("bytes_unsent", s.Unsent, int64(most.MaxUnsent)),
+		bytesOf("bytes_of_requests", r.Held, r.MaxHeld),
+		numberOf("subscriptions", f.Watchers, f.MaxWatchers),
+		numberOf("watched_accounts", f.Accounts, f.MaxAccounts),
+		numberOf("connections", open, total),
+	}
+	if n.owned {
+		list = append(list, ledgerBudget(n.ledger))
+	}
+	return list
+}
+
+func (n *Consensor) groups() []telemetry.Group {
+	groups := []telemetry.Group{
+		n.linksGroup(), rtcGroup(n.peer), rpcGroup(n.limits), n.feedGroup(), refusedGroup(n.counts), budgetGroup(n.budgets), checksGroup(n.checks),
+	}
+	if n.owned {
+		groups = append(groups, ledgerGroup(n.ledger))
+	}
+	return groups
+}
+
+func (n *Consensor) linksGroup() telemetry.Group {
+	return telemetry.Group{
+		Metrics: []telemetry.Metric{by("state", []string{"joined", "not_joined"}, one(telemetry.Gauge, "archivers", "Archivers that the node is to join."))},
+		Read: func(s *telemetry.Samples) {
+			joined, not := n.joined()
+			s.Set("archivers", float64(joined), "joined")
+			s.Set("archivers", float64(not), "not_joined")
+		},
+	}
+}
+
+func rtcGroup(peer *rtc.Peer) telemetry.Group {
+	return telemetry.Group{
+		Metrics: []telemetry.Metric{
+			by("state", []string{"handshake", "open"}, one(telemetry.Gauge, "rtc_sessions", "WebRTC connections.")),
+			one(telemetry.Gauge, "rtc_peer_connections", "Connections of the WebRTC library that are not wholly closed."),
+			one(telemetry.Counter, "rtc_opened_total", "Sessions that were opened."),
+			one(telemetry.Counter, "rtc_worn_total", "Sessions that were to be replaced for their age or their datagrams."),
+			by("reason", telemetry.Names(peer.Stats().Ended), one(telemetry.Counter, "rtc_ended_total", "Connections that ended, in their handshake or after.")),
+		},
+		Read: func(s *telemetry.Samples) {
+			st := peer.Stats()
+			s.Set("rtc_sessions", float64(st.Handshakes), "handshake")
+			s.Set("rtc_sessions", float64(st.Sessions), "open")
+			s.Set("rtc_peer_connections", float64(st.PeerConnections))
+			s.Set("rtc_opened_total", float64(st.Opened))
+			s.Set("rtc_worn_total", float64(st.Worn))
+			telemetry.Counts(s, "rtc_ended_total", st.Ended)
+		},
+	}
+}
+
+func rpcGroup(limits *rpc.Limits) telemetry.Group {
+	return telemetry.Group{
+		Metrics: []telemetry.Metric{
+			one(telemetry.Counter, "rpc_messages_total", "Messages of sessions, of any kind."),
+			one(telemetry.Counter, "rpc_delayed_total", "Requests that were delayed to keep a pace."),
+			by("reason", []string{"bytes", "malformed", "rate", "too_large", "total_rate"}, one(telemetry.Counter, "rpc_refused_total", "Messages of sessions that were answered with a fault.")),
+		},
+		Read: func(s *telemetry.Samples) {
+			st := limits.Stats()
+			s.Set("rpc_messages_total", float64(st.Requests))
+			s.Set("rpc_delayed_total", float64(st.Delayed))
+			s.Set("rpc_refused_total", float64(st.RefusedRate), "rate")
+			s.Set("rpc_refused_total", float64(st.RefusedTotal), "total_rate")
+			s.Set("rpc_refused_total", float64(st.RefusedBytes), "bytes")
+			s.Set("rpc_refused_total", float64(st.TooLarge), "too_large")
+			s.Set("rpc_refused_total", float64(st.Malformed), "malformed")
+		},
+	}
+}
+
+func (n *Consensor) feedGroup() telemetry.Group {
+	return telemetry.Group{
+		Metrics: []telemetry.Metric{one(telemetry.Gauge, "feed_due", "Watched accounts that wait to be looked at.")},
+		Read:    func(s *telemetry.Samples) { s.Set("feed_due", float64(n.feed.Stats().Due)) },
+	}
+}
+
+func ledgerBudget(l *ledger.Ledger) telemetry.Budget {
+	st := l.Stats()
+	return numberOf("transactions_in_hand", st.InHand, st.MaxInHand)
+}
+
+func ledgerGroup(l *ledger.Ledger) telemetry.Group {
+	return telemetry.Group{
+		Metrics: []telemetry.Metric{
+			by("outcome", telemetry.Names(l.Stats().Transactions), one(telemetry.Counter, "ledger_transactions_total", "Transactions that were offered.")),
+			one(telemetry.Histogram, "ledger_batch_size", "Transactions that were decided together."),
+			one(telemetry.Histogram, "ledger_sync_seconds", "How long the disk took to have what a batch changed."),
+		},
+		Read: func(s *telemetry.Samples) {
+			st := l.Stats()
+			telemetry.Counts(s, "ledger_transactions_total", st.Transactions)
+			s.Histogram("ledger_batch_size", st.Batch)
+			s.Histogram("ledger_sync_seconds", st.Sync)
+		},
+	}
+}
+
+// consensorName is what the i-th consensor of a process is called.
+func consensorName(i int) string { return "consensor" + strconv.Itoa(i) }
