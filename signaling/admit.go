@@ -121,7 +121,7 @@ func (r *registry) install(s *session, now time.Duration) {
 	r.lost.end(s.id)
 	s.admitted = true
 	r.places.admitted(s.addr)
-	s.touch(now)
+	s.touch(now, true)
 	s.nextPing = now + r.cfg.PingInterval
 	r.wheel.add(s, r.due(s))
 	r.stats.connected.Add(1)

@@ -22,7 +22,7 @@ type Config struct {
 	ExpireTimeout   time.Duration // how long messages wait for an absent peer, from the first on
 	CleanupInterval time.Duration // how often expired queues are looked for
 	AliveTimeout    time.Duration // silence after which a socket is closed
-	PingInterval    time.Duration // how often every socket is pinged
+	PingInterval    time.Duration // how often a socket is pinged that says nothing by itself; the others seldom
 	PongTimeout     time.Duration // silence after which a proven or marked socket is closed
 	ReadTimeout     time.Duration // one message must arrive within this, give or take a PingInterval
 	WriteTimeout    time.Duration // one frame must be written within this

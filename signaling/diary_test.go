@@ -110,3 +110,55 @@ func TestDiaryNamesNodesAmidAFlood(t *testing.T) {
 		_ = s.Run(ctx)
 	})
 }
+
+// One address cannot hide others by coming and going all the time, neither
+// strangers nor nodes.
+func TestDiaryNamesOthersAmidAFlood(t *testing.T) {
+	const others = 20
+	for _, tt := range []struct {
+		name string
+		id   func(i int) string
+	}{
+		{"strangers", func(i int) string { return fmt.Sprint("peer", i) }},
+		{"nodes", func(i int) string { return fmt.Sprintf("%064x", i) }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var text bytes.Buffer
+				cfg := signaling.DefaultConfig()
+				cfg.Path, cfg.Key, cfg.ConnectRate, cfg.ConnectBurst = "/", "peerjs", 1000, 10_000
+				proof := func(string, string) (time.Time, error) { return time.Now().Add(time.Minute), nil }
+				s, err := signaling.NewServer(cfg, signaling.Hooks{Proof: proof}, slog.New(slog.NewJSONHandler(&text, nil)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				n := &pipeNet{Server: s, pipes: servePipes(t, s)}
+				ctx, cancel := context.WithCancel(context.Background())
+				ended := make(chan error, 1)
+				go func() { ended <- s.Run(ctx) }()
+				flood := 0
+				for i := range others {
+					for range 30 {
+						n.listen(t, tt.id(1000+flood), fmt.Sprint("t", flood), here, true).conn.Close()
+						flood++
+					}
+					n.listen(t, tt.id(i), fmt.Sprint("o", i), fmt.Sprintf("192.0.2.%d:1", 50+i), true)
+					time.Sleep(100 * time.Millisecond)
+				}
+				cancel()
+				<-ended
+				named, flooders := 0, 0
+				for _, e := range entries(t, text.String(), "peer connected") {
+					if strings.HasPrefix(e["remote"].(string), "192.0.2.1:") {
+						flooders++
+					} else {
+						named++
+					}
+				}
+				if named != others || flooders > 150 { // 240 lines, half of them goodbyes, and a few
+					t.Errorf("%d of %d others are named, and %d flooders, want all and at most 150", named, others, flooders)
+				}
+			})
+		})
+	}
+}

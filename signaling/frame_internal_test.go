@@ -168,7 +168,7 @@ func ours(t *testing.T, conn net.Conn) []string {
 	var q quietConn
 	q.init(conn, newQuietKit(time.Second, heardLimit), &e)
 	for {
-		err := q.await(func() {})
+		err := q.await(func(bool) {})
 		if err == nil {
 			var begun bool
 			if _, begun, err = q.begin(); begun {

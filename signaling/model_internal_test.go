@@ -380,7 +380,7 @@ func nextMessage(o *outbox) (item, bool) {
 
 func (m *model) beat(t *rapid.T) {
 	p := m.any(t)
-	p.s.touch(m.now)
+	p.s.touch(m.now, false)
 	p.seen = m.now
 }
 

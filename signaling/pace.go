@@ -73,9 +73,9 @@ func (p *pace) judge(times int, now time.Duration, r rate) (v verdictOnPace, del
 // beat notes a sign of life: a HEARTBEAT, a ping or a pong. Nobody is dropped
 // or closed for too many, but who gives far more than any client is read more
 // slowly.
-func (c *socket) beat() {
+func (c *socket) beat(pong bool) {
 	now := c.srv.now()
-	c.touch(now)
+	c.touch(now, pong)
 	if c.pace == nil {
 		return
 	}
@@ -98,7 +98,7 @@ func (c *socket) keepsPace(typ string, n int, garbage bool) (kept bool, err erro
 		return true, nil
 	}
 	if typ == TypeHeartbeat && n <= freeHeartbeat {
-		c.beat()
+		c.beat(false)
 		return true, nil
 	}
 	r := c.srv.registry

@@ -93,10 +93,15 @@ func (q *quietConn) init(conn net.Conn, kit *quietKit, owner controlled) {
 
 // await returns when there is something to read that is not a mere sign of
 // life, or nothing will ever be. It calls alive for each sign.
-func (q *quietConn) await(alive func()) error {
+func (q *quietConn) await(alive func(pong bool)) error {
 	for {
-		for q.in != nil && q.skipSign() {
-			alive()
+		for q.in != nil {
+			n, pong := q.sign()
+			if n == 0 {
+				break
+			}
+			q.consume(n)
+			alive(pong)
 		}
 		if q.in != nil {
 			return nil
@@ -107,14 +112,14 @@ func (q *quietConn) await(alive func()) error {
 	}
 }
 
-// skipSign consumes a sign of life if one is next.
-func (q *quietConn) skipSign() bool {
+// sign returns the length of the sign of life that is next, 0 if none is, and
+// whether it is a pong.
+func (q *quietConn) sign() (n int, pong bool) {
 	if q.part != nil || q.msg.left > 0 {
-		return false
+		return 0, false
 	}
-	n := signOfLife(q.in.data[q.in.start:q.in.end], q.msg.more)
-	q.consume(n)
-	return n > 0
+	b := q.in.data[q.in.start:q.in.end]
+	return signOfLife(b, q.msg.more), b[0] == finalBit|opPong
 }
 
 // begin takes in the beginning of a frame, as far as it is there, and reports

@@ -19,7 +19,7 @@ type session struct {
 	out    outbox    // has its own lock
 	holds  *holdings // of the address it comes from
 
-	seen atomic.Int64 // when last heard from, as a time.Duration since the server's start
+	seen atomic.Int64 // when last heard from, as a time.Duration since the server's start; odd if that was no pong
 
 	began atomic.Int64 // when the message being read began, in the same way; 0 = none is
 
@@ -30,7 +30,8 @@ type session struct {
 	admitted bool          // has held its id
 	expiry   time.Time     // of the token that proved it
 	seq      uint64        // order of registration, kept over reconnects; fixed once registered
-	nextPing time.Duration // since the server's start
+	nextPing time.Duration // since the server's start: when to see whether a ping is due
+	skipped  int           // times that none was since the last
 
 	// The wheel's, guarded by registry.mu.
 	wheelPrev, wheelNext *session
@@ -69,10 +70,19 @@ func (s *session) wakeIf(start bool) {
 	}
 }
 
-// touch notes that the peer has been heard from.
-func (s *session) touch(now time.Duration) { s.seen.Store(int64(now)) }
+// touch notes that the peer has been heard from, and whether it spoke by itself.
+func (s *session) touch(now time.Duration, pong bool) {
+	seen := int64(now) | 1
+	if pong {
+		seen--
+	}
+	s.seen.Store(seen)
+}
 
-func (s *session) lastSeen() time.Duration { return time.Duration(s.seen.Load()) }
+func (s *session) lastSeen() time.Duration { return time.Duration(s.seen.Load() &^ 1) }
+
+// speaks reports whether the peer was last heard from without being asked.
+func (s *session) speaks() bool { return s.seen.Load()&1 != 0 }
 
 func (s *session) sameToken(token [32]byte) bool {
 	return subtle.ConstantTimeCompare(s.token[:], token[:]) == 1

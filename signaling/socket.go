@@ -152,13 +152,13 @@ func (c *socket) control(op byte, payload []byte) error {
 	case opPing:
 		c.pong(string(payload))
 	}
-	c.beat()
+	c.beat(op == opPong)
 	return nil
 }
 
 // continued takes note of a further frame of a message. Frames cost as much as
 // signs of life however little is in them, and a message may have any number.
-func (c *socket) continued() { c.beat() }
+func (c *socket) continued() { c.beat(false) }
 
 // goodbye is the close frame of a peer.
 type goodbye struct{ code int }
@@ -170,7 +170,7 @@ var errNotUTF8 = &violation{code: websocket.CloseInvalidFramePayloadData, what: 
 // handle takes one message. It keeps nothing of data.
 func (c *socket) handle(op byte, data []byte) error {
 	if bytes.Equal(data, heartbeat) { // hundreds a second from a simple-peerjs client
-		c.beat()
+		c.beat(false)
 		return nil
 	}
 	if !utf8.Valid(data) {
@@ -188,7 +188,7 @@ func (c *socket) handle(op byte, data []byte) error {
 		return nil
 	}
 	now := c.srv.now()
-	c.touch(now)
+	c.touch(now, false)
 	if l, ok := c.srv.registry.letterOf(&c.session, in); ok {
 		c.pass(l, now)
 	}

@@ -51,11 +51,28 @@ func (r *registry) watch(now time.Duration) {
 			continue
 		}
 		if now >= s.nextPing {
-			s.nextPing = now + r.cfg.PingInterval
-			s.ping()
+			r.ping(s, now)
 		}
 		r.wheel.add(s, r.due(s))
 	}
+}
+
+// pingLeast is how many intervals between pings there are at most: proxies close
+// what a server says nothing on, often after 30 seconds.
+const pingLeast = 4
+
+// ping pings s, unless it speaks by itself all the time, as PeerJS does, and may
+// still be pinged in time should it fall silent.
+func (r *registry) ping(s *session, now time.Duration) {
+	every := r.cfg.PingInterval
+	s.nextPing = now + every
+	silent := now - s.lastSeen()
+	if s.speaks() && silent < every && silent+2*every <= r.patience(s) && s.skipped < pingLeast-1 {
+		s.skipped++
+		return
+	}
+	s.skipped = 0
+	s.ping()
 }
 
 // patience is the silence after which s is taken for dead.

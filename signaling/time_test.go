@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -188,7 +189,50 @@ func TestLiveness(t *testing.T) {
 	}
 }
 
-// The server's pings come every 5 s, also to plain ids.
+// Who speaks by itself is pinged seldom, unless it must be noticed soon that it
+// has gone; who falls silent is pinged again.
+func TestPingsOfThoseWhoSpeak(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		id    string
+		every time.Duration // between heartbeats
+		speak time.Duration // for so long
+		want  int           // pings in 102 s
+	}{
+		{"a stranger", "a", 5 * time.Second, 200 * time.Second, 5},
+		{"many heartbeats", "a", 100 * time.Millisecond, 200 * time.Second, 5},
+		{"seldom", "a", 30 * time.Second, 80 * time.Second, 17},
+		{"falls silent", "a", 5 * time.Second, 41 * time.Second, 2 + 12},
+		{"a node", keyID, 5 * time.Second, 200 * time.Second, 20},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := startPipeNet(t, signaling.Hooks{Proof: newProofs().proof}, nil)
+				time.Sleep(30 * time.Millisecond) // not on a tick
+				a := n.open(t, tt.id, "good.60.a", here)
+				var pings atomic.Int32
+				a.conn.SetPingHandler(func(text string) error {
+					pings.Add(1)
+					return a.conn.WriteControl(websocket.PongMessage, []byte(text), time.Now().Add(time.Second))
+				})
+				go a.read()
+				time.Sleep(2 * time.Second) // apart from the pongs
+				for start := time.Now(); time.Since(start) < min(tt.speak, 100*time.Second); time.Sleep(tt.every) {
+					a.send(`{"type":"HEARTBEAT"}`)
+				}
+				time.Sleep(time.Until(a.start.Add(102 * time.Second)))
+				if got := int(pings.Load()); got < tt.want-1 || got > tt.want+1 {
+					t.Errorf("%d pings, want %d", got, tt.want)
+				}
+				if _, _, closed := a.closedAt(); closed {
+					t.Error("closed")
+				}
+			})
+		})
+	}
+}
+
+// The server's pings come every 5 s to those who say nothing, also to plain ids.
 func TestPings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := startPipeNet(t, signaling.Hooks{}, nil)
