@@ -17,6 +17,7 @@ type pair struct {
 	l          *ledger.Ledger
 	clock      time.Time
 	alice, bob *signing.UserKey // alice's address is the greater one
+	sent       int              // by at
 }
 
 func newPair(t testing.TB) *pair {

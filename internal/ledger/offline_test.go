@@ -173,6 +173,16 @@ func TestImportRefusals(t *testing.T) {
 	}
 }
 
+// keptID is the id of the transaction in a line.
+func keptID(t *testing.T, line string) string {
+	t.Helper()
+	id, err := signing.TxID(parse(t, []byte(line))["value"].(signing.Object))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
 // TestVerifyFinds: each kind of damage that an export with a right checksum can
 // carry is found after the import.
 func TestVerifyFinds(t *testing.T) {
@@ -212,12 +222,11 @@ func TestVerifyFinds(t *testing.T) {
 	without := func(at int) string { return reseal(append(lines[:at:at], lines[at+1:]...)) }
 	user, node := find(`"type":"UserAccount"`), find(`"type":"NodeAccount"`, `"stakeLock":{"dataType":"bi","value":"2`)
 	kept := find(`"message":`, `"type":"transfer"`)
-	tx := parse(t, []byte(lines[kept]))
-	id, err := signing.TxID(tx["value"].(signing.Object))
-	if err != nil {
-		t.Fatal(err)
-	}
+	tx, id := parse(t, []byte(lines[kept])), keptID(t, lines[kept])
 	its := find(`"receipt":"` + id + `"`)
+	said := find(`"receipt":"` + keptID(t, lines[find(`"message":`, `"type":"message"`)]) + `"`)
+	staker := find(`"type":"UserAccount"`, `"stake":{"dataType":"bi","value":"2`)
+	operated := func(o signing.Object) signing.Object { return o["operatorAccountInfo"].(signing.Object) }
 	for _, line := range lines {
 		if o := parse(t, []byte(line)); o["message"] != nil && o["chat"] != tx["chat"] {
 			tx["value"] = o["value"]
@@ -230,7 +239,14 @@ func TestVerifyFinds(t *testing.T) {
 		{"a hash", reseal(slices.Replace(slices.Clone(lines), user, user+1, strings.Replace(lines[user], `"hash":"`, `"hash":"0`, 1))), "its hash or its text"},
 		{"another's id", edit(user, func(o signing.Object) { o["id"] = strings.Repeat("0", 63) + "1" }), "the account says that it is"},
 		{"another name", edit(user, func(o signing.Object) { o["alias"] = "mallory" }), "has another name"},
-		{"another stake", edit(node, func(o signing.Object) { o["stakeLock"] = lib(1) }), "has another stake"},
+		{"another stake", edit(node, func(o signing.Object) { o["stakeLock"] = lib(1) }), "and that has another"},
+		{"a stake less", without(node), "and that has another"},
+		{"another's stake", edit(node, func(o signing.Object) { o["nominator"] = strings.Repeat("0", 64) }), "and that has another"},
+		{"a stake that only its user knows of", edit(staker, func(o signing.Object) { operated(o)["stake"] = lib(1_000_000) }), "and that has another"},
+		{"a stake on another node", edit(staker, func(o signing.Object) { operated(o)["nominee"] = strings.Repeat("9", 64) }), "and that has another"},
+		{"a stake on no node", edit(staker, func(o signing.Object) { operated(o)["nominee"] = "" }), "on no node"},
+		{"a stake that its user does not know of", edit(staker, func(o signing.Object) { delete(o, "operatorAccountInfo") }), "has another stake"},
+		{"a stake on nothing", edit(user, func(o signing.Object) { o["data"].(signing.Object)["stake"] = one }), "a stake on no node"},
 		{"a message less", without(find(`"message":7,`)), "messages"},
 		{"a kept amount", edit(kept, func(o signing.Object) { o["amount"] = lib(1_000_000) }), "it would be refused: incorrect signing"},
 		{"a kept memo", edit(kept, func(o signing.Object) { o["memo"] = "I owe you all" }), "it would be refused: incorrect signing"},
@@ -238,6 +254,10 @@ func TestVerifyFinds(t *testing.T) {
 		{"a receipt of a kept one less", without(its), "there is no receipt of"},
 		{"a receipt of a kept one at another time", edit(its, func(o signing.Object) { o["timestamp"] = 1.0 }), "is of something else"},
 		{"a receipt of a kept one that failed", edit(its, func(o signing.Object) { o["success"] = false }), "is of something else"},
+		{"a receipt of a kept transfer of another amount", edit(its, func(o signing.Object) { o["additionalInfo"].(signing.Object)["amount"] = lib(7) }), "has another amount than"},
+		{"a receipt of a kept transfer without an amount", edit(its, func(o signing.Object) { delete(o, "additionalInfo") }), "additionalInfo"},
+		{"a receipt of a kept one of another fee", edit(its, func(o signing.Object) { o["transactionFee"] = new(big.Int) }), "and the network's is"},
+		{"a receipt of another message", edit(said, func(o signing.Object) { o["additionalInfo"].(signing.Object)["message"] = "no" }), "has another message"},
 		{"a receipt less", without(find(`"receipt":`, `"type":"create"`)), "balances, tolls and stakes are"},
 		{"a receipt of another", edit(find(`"receipt":`), func(o signing.Object) { o["txId"] = "x" }), "the receipt says that it is of"},
 		{"a receipt without its fee", edit(find(`"receipt":`), func(o signing.Object) { delete(o, "transactionFee") }), "transactionFee"},

@@ -46,9 +46,13 @@ const (
 	maxPage   = 240 << 10 // and of a page, so that it fits into a message of 256 KiB
 )
 
-// Messages returns the canonical text of the list of a chat's transactions, oldest
-// first, with a timestamp of at least since, in ms; nil if there is no such chat.
-// More than 4 MiB are refused with [ErrTooLarge].
+// Messages returns the canonical text of the list of a chat's transactions, in the
+// order in which they came, with a timestamp of at least since, in ms; nil if there
+// is no such chat. More than 4 MiB are refused with [ErrTooLarge].
+//
+// A transaction may be dated before one that came earlier. It is listed, whatever
+// since is, if one is that came before it, or would be a millisecond later: so who
+// asks from the newest timestamp that was listed, or the one after it, misses none.
 func (l *Ledger) Messages(ctx context.Context, chatID string, since float64) (json.RawMessage, error) {
 	p, err := l.messages(ctx, chatID, since, 0, maxAnswer)
 	if p != nil && p.next > 0 {
@@ -61,8 +65,8 @@ func (l *Ledger) Messages(ctx context.Context, chatID string, since float64) (js
 }
 
 // MessagePage is Messages for those who ask several times: at most 240 KiB, but at
-// least one transaction, of those numbered from on. Next is the number to go on
-// with; 0 if that was all.
+// least one transaction. From is 0 for the first page, then the next of the page
+// before; next is 0 with the last.
 func (l *Ledger) MessagePage(ctx context.Context, chatID string, since float64, from int64) (list json.RawMessage, next int64, err error) {
 	p, err := l.messages(ctx, chatID, since, from, maxPage)
 	if err != nil || p == nil {
@@ -133,12 +137,17 @@ func (v *view) messages(ctx context.Context, chatID string, since float64, from 
 		return nil, fmt.Errorf("%w: %w", ErrStorage, err)
 	}
 	p := new(page)
+	told := from > start // and so was one that is new enough, on the page before
 	for it.First(); it.Valid() && ctx.Err() == nil; it.Next() {
-		ts, err := timestampOf(it.Value())
-		if err != nil {
-			return nil, errors.Join(err, it.Close())
+		news := told
+		if !told {
+			ts, err := timestampOf(it.Value())
+			if err != nil {
+				return nil, errors.Join(err, it.Close())
+			}
+			news, told = ts >= since, ts >= since-1
 		}
-		if ts >= since && !p.take(it.Value(), limit) {
+		if news && !p.take(it.Value(), limit) {
 			_, n, _ := splitMessage(it.Key())
 			p.next = int64(n)
 			break
@@ -154,7 +163,7 @@ func (v *view) messages(ctx context.Context, chatID string, since float64, from 
 // in a chat: by twice the clock's window, and by what the clock was put back.
 const unorder = 10 * 60 * 1000
 
-// search finds the number before which all is older than since, in a chat whose
+// search finds a number before which all is older than since-1, in a chat whose
 // transactions are in order but for unorder.
 func (v *view) search(c *chat, since float64) (int64, error) {
 	low, high := c.first, c.next
@@ -168,7 +177,7 @@ func (v *view) search(c *chat, since float64) (int64, error) {
 		if err != nil {
 			return 0, err
 		}
-		if ts < since-unorder {
+		if ts < since-1-unorder {
 			low = mid + 1
 		} else {
 			high = mid

@@ -211,7 +211,7 @@ func TestLargeChat(t *testing.T) {
 	if text, err := l.Messages(t.Context(), id, 0); !errors.Is(err, ledger.ErrTooLarge) {
 		t.Errorf("Messages = %d bytes, %v, want %v", len(text), err, ledger.ErrTooLarge)
 	}
-	if text, err := l.Messages(t.Context(), id, float64(now.UnixMilli()+1)); string(text) != "[]" || err != nil {
+	if text, err := l.Messages(t.Context(), id, float64(now.UnixMilli()+2)); string(text) != "[]" || err != nil {
 		t.Errorf("Messages since later = %s, %v", text, err)
 	}
 	if text, err := l.Head(t.Context(), id); text == nil || err != nil {

@@ -34,6 +34,7 @@ type auditor struct {
 	counted int // messages that chats say they have
 
 	networkID string // that transactions have to be of
+	rules     rules  // that they followed
 }
 
 // Verify reads the whole ledger and makes every hash and the sum of everything
@@ -73,7 +74,7 @@ func (v *auditor) findNetwork() error {
 	if err != nil {
 		return fmt.Errorf("network account: %w", err)
 	}
-	v.networkID, _, err = readNetwork(o)
+	v.networkID, v.rules, err = readNetwork(o)
 	return err
 }
 
@@ -105,53 +106,6 @@ func (v *auditor) record(key, value []byte) error {
 	return errors.New("it is of no kind that this program knows")
 }
 
-// message demands what Put demanded of a transaction that a chat keeps, and the
-// receipt of it.
-func (v *auditor) message(key, value []byte) error {
-	chat, _, ok := splitMessage(key)
-	if !ok {
-		return errors.New("its key is too short")
-	}
-	o, err := signing.ParseObject(value)
-	if err != nil {
-		return err
-	}
-	signed, err := signing.NewTx(o)
-	if err != nil {
-		return err
-	}
-	t, reason := (&Ledger{networkID: v.networkID}).check(signed.ID(), &signed)
-	if reason != "" {
-		return fmt.Errorf("it would be refused: %s", reason)
-	}
-	kept, ok := t.(interface{ about() *talk })
-	if !ok || kept.about().chatID != chat || !bytes.Equal(kept.about().text, value) {
-		return errors.New("it is not of this chat")
-	}
-	return v.received(kept.about())
-}
-
-// received demands the receipt of a transaction that was applied.
-func (v *auditor) received(t *talk) error {
-	text, err := v.o.store.read(receiptKey(t.id))
-	if err != nil {
-		return err
-	}
-	if text == nil {
-		return fmt.Errorf("there is no receipt of %s", t.id)
-	}
-	o, err := signing.ParseObject(text)
-	if err != nil {
-		return err
-	}
-	r := &record{members: o}
-	fits := r.flag("success") && r.text("type") == t.kind && r.text("from") == t.from && r.text("to") == t.to && r.integer("timestamp") == t.timestamp
-	if r.err == nil && !fits {
-		return fmt.Errorf("the receipt of %s is of something else", t.id)
-	}
-	return r.err
-}
-
 func (v *auditor) account(kind byte, id string, value []byte) error {
 	a, err := decodeAccount(value)
 	if err != nil {
@@ -170,7 +124,7 @@ func (v *auditor) account(kind byte, id string, value []byte) error {
 	own := ""
 	switch a := a.(type) {
 	case *user:
-		own = a.id
+		own, err = a.id, v.operator(a)
 		v.Balances.Add(v.Balances, a.balance) // no stored amount is negative: it could not be read
 		v.Made.Add(v.Made, startBalance())
 	case *alias:
@@ -217,21 +171,6 @@ func (v *auditor) alias(a *alias) error {
 		err = fmt.Errorf("user %q has another name", a.address)
 	}
 	return err
-}
-
-func (v *auditor) stake(n *node) error {
-	if n.stakeLock.Sign() == 0 {
-		return nil
-	}
-	u, err := v.user(n.nominator)
-	if err != nil {
-		return err
-	}
-	if u.operator == nil || u.operator.nominee != n.id || u.operator.stake.Cmp(n.stakeLock) != 0 {
-		return fmt.Errorf("user %q has another stake", n.nominator)
-	}
-	v.Stakes.Add(v.Stakes, n.stakeLock)
-	return nil
 }
 
 // chat counts the tolls, and demands that the messages are those the header has.
