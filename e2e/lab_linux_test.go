@@ -142,10 +142,16 @@ func (h *labHost) account(timeout string) result {
 // first reply.
 func (h *labHost) talk(node *role) *child {
 	h.t.Helper()
-	cmd := h.command(context.Background(), os.Args[0], h.lab.archiver+"/liberdus-peer", node.peerID)
+	return h.site.talk(h.lab.archiver, node)
+}
+
+// talk is that of a site and an archiver's URL.
+func (s *site) talk(archiver string, node *role) *child {
+	s.t.Helper()
+	cmd := s.command(context.Background(), os.Args[0], archiver+"/liberdus-peer", node.peerID)
 	cmd.Env = append(cmd.Env, talkerEnv+"=1")
-	c := h.supervise("talker", cmd)
-	c.event(h.t, "reply")
+	c := s.supervise("talker", cmd)
+	c.event(s.t, "reply")
 	return c
 }
 

@@ -41,8 +41,11 @@ func Tokens(key *signing.NodeKey) func(skew time.Duration) time.Duration {
 // NetworkID returns the id of d's network.
 func NetworkID(d *Devnet) string { return d.ledger.NetworkID() }
 
-// Waits returns what one link waits between attempts, one after the other.
-func Waits() func() time.Duration { return new(link).wait }
+// Waits returns what one link waits between attempts that fail so, one after the other.
+func Waits(err error) func() time.Duration {
+	l := new(link)
+	return func() time.Duration { return l.wait(err) }
+}
 
 // A Gate is a gate of connections that a test makes.
 type Gate struct{ g *gate }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/liberdus/liberdus/internal/signing"
@@ -20,9 +21,12 @@ import (
 // Waits between attempts to reach an archiver: anything from nothing to a limit
 // that doubles from the first to the last. All nodes lose an archiver in the
 // same instant; drawn from the whole range, their returns are spread over it.
+// While nobody listens there an attempt costs the archiver nothing, and they
+// follow each other evenly and soon: all are back within a second of its start.
 const (
-	firstWait = time.Second
-	lastWait  = 5 * time.Second
+	firstWait   = time.Second
+	lastWait    = 5 * time.Second
+	refusedWait = 700 * time.Millisecond
 )
 
 const (
@@ -52,7 +56,8 @@ type link struct {
 	joined  atomic.Bool           // connected, and on the list if there is one
 
 	// Owned by run.
-	attempt    int           // failures in a row
+	attempt    int           // failures in a row, refused connections aside
+	refused    int           // connections in a row
 	lastExpiry time.Time     // of the tokens made so far
 	lead       time.Duration // added to the next token's expiry
 }
@@ -76,7 +81,7 @@ func (l *link) run(ctx context.Context) error {
 		if time.Since(began) > steadyAfter {
 			l.attempt = 0 // it stood for a while
 		}
-		wait := l.wait()
+		wait := l.wait(err)
 		l.log.Warn("no connection to the archiver", "err", err, "retryIn", wait.Round(time.Millisecond).String())
 		select {
 		case <-time.After(wait):
@@ -86,7 +91,15 @@ func (l *link) run(ctx context.Context) error {
 	return nil
 }
 
-func (l *link) wait() time.Duration {
+func (l *link) wait(err error) time.Duration {
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		l.refused++
+		if l.refused == 1 {
+			return rand.N(refusedWait)
+		}
+		return refusedWait // and the nodes stay as spread as they were
+	}
+	l.refused = 0
 	limit := min(firstWait<<min(l.attempt, 10), lastWait)
 	l.attempt++
 	return rand.N(limit)

@@ -2,6 +2,8 @@ package roles_test
 
 import (
 	"errors"
+	"fmt"
+	"syscall"
 	"testing"
 	"time"
 
@@ -30,34 +32,45 @@ func TestNextLead(t *testing.T) {
 	}
 }
 
-// Tokens expire one later than the other, within what an archiver takes, also
-// when the archiver's clock is set back.
-// When an archiver comes back, its nodes do not all arrive at once, nor late.
+// When an archiver comes back, its nodes do not all arrive at once, nor late; and soon where
+// nobody listened in its place meanwhile.
 func TestNodesReturnSpreadOut(t *testing.T) {
 	const nodes, instant = 2000, 100 * time.Millisecond
-	for _, down := range []time.Duration{0, time.Second, 10 * time.Second, 5 * time.Minute} {
-		t.Run(down.String(), func(t *testing.T) {
-			arrivals := map[time.Duration]int{}
-			for range nodes {
-				wait := roles.Waits()
-				at := wait()
-				for at < down {
-					at += wait()
+	for _, how := range []struct {
+		name    string
+		err     error
+		late    time.Duration
+		percent int // of the nodes in one instant
+	}{
+		{"answered in error", errors.New("503"), 5 * time.Second, 15},
+		{"refused", fmt.Errorf("dial: %w", syscall.ECONNREFUSED), 700 * time.Millisecond, 17},
+	} {
+		for _, down := range []time.Duration{0, time.Second, 10 * time.Second, 5 * time.Minute} {
+			t.Run(how.name+" for "+down.String(), func(t *testing.T) {
+				arrivals := map[time.Duration]int{}
+				for range nodes {
+					wait := roles.Waits(how.err)
+					at := wait()
+					for at < down {
+						at += wait()
+					}
+					if late := at - down; late > how.late {
+						t.Fatalf("a node arrives %v after the archiver", late)
+					}
+					arrivals[at/instant]++
 				}
-				if late := at - down; late > 5*time.Second {
-					t.Fatalf("a node arrives %v after the archiver", late)
+				for at, n := range arrivals {
+					if n > nodes*how.percent/100 {
+						t.Errorf("%d of %d nodes arrive within %v of %v", n, nodes, instant, at*instant)
+					}
 				}
-				arrivals[at/instant]++
-			}
-			for at, n := range arrivals {
-				if n > nodes*15/100 {
-					t.Errorf("%d of %d nodes arrive within %v of %v", n, nodes, instant, at*instant)
-				}
-			}
-		})
+			})
+		}
 	}
 }
 
+// Tokens expire one later than the other, within what an archiver takes, also
+// when the archiver's clock is set back.
 func TestTokensFollowTheArchiversClock(t *testing.T) {
 	key, err := signing.NewNodeKey()
 	if err != nil {
