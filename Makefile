@@ -49,11 +49,15 @@ bench: setup build ## side by side with what it is compared with; BENCH="-run re
 bench-go: ## the benchmarks of single packages
 	$(GO) test -run '^$$' -bench . -count 3 ./internal/... ./rtc ./signaling ./nodelist
 
+# For how long `make soak` keeps a network of processes busy, and where it puts what it measured.
+MINUTES ?= 30
+SOAKED ?= docs/soak
 # How many connects `make soak` breaks off, and how many sessions it uses and closes.
 CHURNS ?= 10000
 ROUNDS ?= 3000
 
-soak: ## break off CHURNS (10000) connects, use and close ROUNDS (3000) sessions, kill and try ledgers; fail if anything stays or is lost
+soak: build ## have clients of all kinds come and go for MINUTES (30), break off CHURNS (10000) connects, use and close ROUNDS (3000) sessions, kill and try ledgers; fail if anything stays or is lost
+	$(GO) run ./internal/soak -minutes $(MINUTES) -o $(SOAKED) $(BIN)
 	$(GO) test -count=1 -timeout 2h -v -run '^TestChurn$$' ./rtc -args -churns $(CHURNS)
 	$(GO) test -count=1 -timeout 2h -v -run '^TestSessionsComeAndGo$$' ./roles/client -args -rounds $(ROUNDS)
 	LEDGER_TEST_CRASH_ROUNDS=50 $(GO) test -count=1 -timeout 2h -run '^(TestKillUnderLoad|TestBooks|TestRandomTransactions)$$' ./internal/ledger -args -rapid.checks 1000

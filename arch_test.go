@@ -41,11 +41,13 @@ var arrows = map[string]string{
 	"internal/release":    "internal/version",
 	"internal/web":        "",
 	"internal/demo":       "",
+	"internal/soak":       "roles/client signaling internal/chart",
 	"internal/binarypack": "",
 	"bench":               "rtc signaling internal/browser internal/api internal/ledger internal/rpc internal/signing",
 	// For tests alone. The runner has nothing of ours: it must not share the server's mistakes.
 	"signaling/conformance": "",
 	"internal/browser":      "",
+	"internal/chart":        "",
 	"internal/impair":       "",
 	"internal/testacme":     "internal/testca",
 	"internal/testca":       "",
