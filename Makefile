@@ -63,7 +63,7 @@ soak: build ## have clients of all kinds come and go for MINUTES (30), break off
 	LEDGER_TEST_CRASH_ROUNDS=50 $(GO) test -count=1 -timeout 2h -run '^(TestKillUnderLoad|TestBooks|TestRandomTransactions)$$' ./internal/ledger -args -rapid.checks 1000
 
 module: ## make internal/web/liberdus.min.js of liberdus.js, after a change to it
-	cd e2e/js && node_modules/.bin/esbuild ../../internal/web/liberdus.js --minify --format=esm --target=es2022 --outfile=../../internal/web/liberdus.min.js
+	cd e2e/js && node_modules/.bin/esbuild ../../internal/web/liberdus.js --bundle --minify --format=esm --target=es2022 '--mangle-props=^(ask|doubts?|ended|peers|pending|pin|stats|visit)$$' --outfile=../../internal/web/liberdus.min.js
 
 # Built as the release is, so that both use the same cache.
 lint: export CGO_ENABLED = 0

@@ -174,7 +174,7 @@ func archiverLies(t *testing.T, b context.Context, page string, archiver *role) 
 		{"a list of another kind", signing.Object{"list": "full"}, nil, "its list is full, not active"},
 		{"a list of another network", signing.Object{"networkId": strings.Repeat("ee", 32)}, nil, "another key or network"},
 		{"a list of three minutes ago", signing.Object{"time": time.Now().Add(-3 * time.Minute).UnixMilli()}, nil, "its list is an old one"},
-		{"a list with more in it", signing.Object{"more": 1}, nil, "other members than it should"},
+		{"a list with more in it", signing.Object{"more": 1}, nil, "other members"},
 		{"an empty list", nil, nil, "no node is active"},
 		{"an answer for another nonce", nil, signing.Object{"nonce": strings.Repeat("n", 32)}, "its answer is an old one"},
 		{"an answer for another purpose", nil, signing.Object{"purpose": "liberdus-hello"}, "its answer is an old one"},

@@ -101,7 +101,7 @@ export interface Change {
 export interface Client {
   /** Asks for a path of a node's API, such as 'account/<id>'. A GET goes to another node as well when
    *  one is slow, and once more when one is lost; other methods are sent once. Resolves with whatever
-   *  status comes. */
+   *  status comes. Of 'messages/<chat>/<timestamp>' all are put together that take several replies. */
   request (url: string, call?: Call): Promise<Reply>
   /** The same, looking like the browser's fetch. Of a URL, path and query count. */
   fetch (url: string | URL, init?: Call): Promise<Response>
@@ -137,8 +137,6 @@ export type LiberdusEvent = { at: number } & (
   | { type: 'session', state: 'open' } & Session
   /** A session has ended. Another one is opened. */
   | { type: 'session', state: 'lost', peer: string, error: string }
-  /** A node has replied. */
-  | { type: 'reply', peer: string, url: string, status: number, ms: number }
   /** A message as it travels, chunks put together. */
   | { type: 'frame', peer: string, out: boolean, text: string }
   /** Something that works, and should be mended. */

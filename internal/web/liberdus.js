@@ -18,15 +18,15 @@ const CHUNK = 16368 // bytes of a message in one chunk of 16,384
 const MAX_AGE = 120000 // ms that a list may be behind its archiver's clock
 const FRESH = 30000 // ms for which a list is not fetched again
 const PATIENCE = 10000 // ms for an archiver to answer, and for a connection to open
-const UNREACHED = 'no answer: it is overloaded, or a firewall blocks UDP'
+const UNREACHED = 'no answer: a firewall may block UDP'
+const UNPROVEN = 'it did not prove who it is: '
 const ACK = 4000 // ms for a node to take a transaction, before another is asked
 const PING = 3000 // ms in which a node that is doubted must answer
 
 const now = () => performance.now()
 const encode = text => new TextEncoder().encode(text)
-const hex = bytes => Array.from(bytes, b => b.toString(16).padStart(2, '0')).join('')
+const hex = (bytes, between = '') => Array.from(bytes, b => b.toString(16).padStart(2, '0')).join(between)
 const unhex = text => Uint8Array.from(text.match(/../g), b => parseInt(b, 16))
-const isKey = text => /^[0-9a-f]{64}$/.test(text)
 const random = () => hex(crypto.getRandomValues(new Uint8Array(16)))
 const clip = text => String(text).slice(0, 200)
 const named = peer => 'node ' + peer.slice(0, 8)
@@ -41,26 +41,21 @@ export class LiberdusError extends Error {
 }
 
 // race settles as work does, or with undefined after ms.
-async function race (ms, work) {
-  let timer
-  try {
-    return await Promise.race([work, new Promise(resolve => { timer = setTimeout(resolve, ms) })])
-  } finally {
-    clearTimeout(timer)
-  }
-}
+const race = (ms, work) => Promise.race([work, new Promise(resolve => setTimeout(resolve, ms))])
 
 // ---- Signed objects: canonical text, BLAKE2b-256 of it, Ed25519 of that ----
 
 export function canonical (value) {
   if (typeof value === 'bigint') return canonical({ dataType: 'bi', value: value.toString(16) })
-  if (value === null || typeof value !== 'object') return JSON.stringify(value)
+  if (!value || typeof value !== 'object') return JSON.stringify(value)
   if (value.toJSON) return canonical(value.toJSON())
   if (Array.isArray(value)) return `[${value.map(v => canonical(v) ?? 'null')}]`
   const names = Object.keys(value)
   if (!/^(bb|u8ab)$/.test(value.dataType)) names.sort() // bytes are the one object that is not sorted
   return `{${names.map(name => [JSON.stringify(name), canonical(value[name])]).filter(m => m[1]).map(m => m.join(':'))}}`
 }
+
+const textOf = value => typeof value === 'string' ? value : canonical(value)
 
 export const parse = text => JSON.parse(text, (name, value) =>
   value?.dataType === 'bi' && name !== 'sig' ? BigInt('0x' + value.value) : value)
@@ -82,7 +77,7 @@ function blake2b (data, key) {
   input.set(data, 128)
   const h = IV.slice()
   const v = new BigUint64Array(16)
-  h[0] ^= BigInt(0x01010020 | key.length << 8)
+  h[0] ^= 0x01012020n // 32 bytes of key, 32 of hash
   const turn = (a, b, n) => {
     const x = v[a] ^ v[b]
     v[a] = x >> n | x << 64n - n
@@ -122,10 +117,9 @@ const importKey = async key => crypto.subtle.importKey('raw', unhex(key), 'Ed255
 // verify returns the key that signed an object which has these members and no others.
 export async function verify (object, members) {
   const { owner, sig } = object?.sign ?? {}
-  if (members && Object.keys(object).sort().join() !== members) throw Error('its answer has other members than it should')
-  if (!isKey(owner) || !/^[0-9a-f]{192}$/.test(sig)) throw Error('its answer is not signed')
-  if (sig.slice(128) !== txId(object)) throw Error('its answer was changed after signing')
-  if (!await crypto.subtle.verify('Ed25519', await importKey(owner), unhex(sig.slice(0, 128)), unhex(sig.slice(128)))) throw Error('its answer is forged')
+  if (members && Object.keys(object ?? {}).sort().join() !== members.sort().join()) throw Error('its answer has other members')
+  if (!/^[0-9a-f]{256}$/.test(owner + sig)) throw Error('its answer is not signed')
+  if (sig.slice(128) !== txId(object) || !await crypto.subtle.verify('Ed25519', await importKey(owner), unhex(sig.slice(0, 128)), unhex(sig.slice(128)))) throw Error('its answer was changed after signing')
   return owner
 }
 
@@ -150,64 +144,58 @@ async function visit (archiver, phase, emit) {
   const asked = Date.now()
   const signed = async (path, members) => {
     const answer = await ask(url + path)
-    const key = await verify(answer, members)
+    const key = await verify(answer, [...members, 'networkId', 'sign', 'time'])
     if (known && key !== known) throw Error(`its key is ${key}, not ${known} as ${pin ? 'pinned' : 'before'}: somebody may pose as it; if it was really changed, give ${url}#${key}`)
     return { ...answer, key, skew: answer.time - (asked + Date.now()) / 2 }
   }
   const who = { archiver: url }
-  const [{ rtc, key, skew, networkId, purpose, nonce: echo }, list] = await Promise.all([
-    phase('archiver', who, signed('/rtc?nonce=' + nonce, 'networkId,nonce,purpose,rtc,sign,time')),
-    phase('list', who, signed('/full-nodelist?activeOnly=true', 'epoch,list,networkId,nodeList,sign,time'))
+  const [{ rtc, ...told }, list] = await Promise.all([
+    phase('archiver', who, signed('/rtc?nonce=' + nonce, ['rtc', 'nonce', 'purpose'])),
+    phase('list', who, signed('/full-nodelist?activeOnly=true', ['list', 'epoch', 'nodeList']))
   ])
+  const { key, networkId, skew } = told
   const age = Date.now() + skew - list.time
-  const wrong = purpose !== 'liberdus-rtc' || echo !== nonce ? 'its answer is an old one'
+  const wrong = told.purpose !== 'liberdus-rtc' || told.nonce !== nonce ? 'its answer is an old one'
     : list.key !== key || list.networkId !== networkId ? 'its list is of another key or network'
       : list.list !== 'active' ? `its list is ${clip(list.list)}, not active`
         : !(age < MAX_AGE) || !(list.epoch >= floor) ? `its list is an old one: ${Math.round(age / 1000)} s, epoch ${list.epoch} after ${floor}` : 0
-  if (wrong) throw new LiberdusError('archiver', `archiver ${url}: ${wrong}`, who)
+  if (wrong) throw Error(wrong)
   try {
     store['liberdus ' + url] = key
     store['liberdus ' + key] = list.epoch
   } catch {} // there is no room
-  if (Math.abs(skew) > 5000) emit({ type: 'warning', text: `the clock here is off by ${Math.round(-skew / 1000)} s: transactions may be refused` })
-  const peers = new URL(url)
-  peers.protocol = rtc.secure ? 'wss' : 'ws'
-  if (rtc.host) peers.hostname = rtc.host
-  peers.port = rtc.port
-  peers.pathname = rtc.path.replace(/\/$/, '') + '/peerjs'
-  Object.assign(archiver, { networkId, rtc, peers: peers.href, at: now(), nodes: list.nodeList.filter(n => isKey(n.peerId) && n.publicKey === n.peerId) })
+  if (Math.abs(skew) > 5000) emit({ type: 'warning', text: `the clock here is off by ${Math.round(-skew / 1000)} s` })
+  const peers = `ws${rtc.secure ? 's' : ''}://${rtc.host ?? new URL(url).hostname}:${rtc.port}${rtc.path.replace(/\/$/, '')}/peerjs?key=${encodeURIComponent(rtc.key)}&`
+  Object.assign(archiver, { networkId, rtc, peers, at: now(), nodes: list.nodeList.filter(n => /^[0-9a-f]{64}$/.test(n.peerId) && n.publicKey === n.peerId) })
 }
 
 // ---- A session with one node: from the offer to the last reply ----
 
 // fingerprintOf returns the only fingerprint of a description of one data channel.
 function fingerprintOf (sdp) {
-  const [print, another] = new Set(sdp.match(/^a=fingerprint:.*/gm))
-  const [media, more] = sdp.match(/^m=.*/gm) ?? []
-  if (another || more || !/^m=application .*webrtc-datachannel/.test(media) || !/:sha-256 ([\dA-F]{2}:){31}[\dA-F]{2}$/.test(print)) throw Error('its description is ambiguous')
-  return print.slice(14)
+  const lines = (sdp.match(/^(m=|a=fingerprint:).*/gm) ?? []).sort().join('')
+  const [, , print] = lines.match(/^(a=fingerprint:(sha-256 ([\dA-F]{2}:){31}[\dA-F]{2}))\1*m=application [^=]*webrtc-datachannel$/) ?? []
+  if (!print) throw Error('its description is ambiguous')
+  return print
 }
 
 // dial opens a session with the node whose key is peer.
-async function dial (archiver, peer, { phase, emit, iceServers = archiver.rtc.iceServers, gone, live }) {
-  const socket = new WebSocket(`${archiver.peers}?${new URLSearchParams({ key: archiver.rtc.key, id: random(), token: random() })}`)
-  const pc = new RTCPeerConnection({ iceServers })
+async function dial (archiver, peer, { phase, emit, iceServers, gone, live }) {
+  const socket = new WebSocket(`${archiver.peers}id=${random()}&token=${random()}`)
+  const pc = new RTCPeerConnection({ iceServers: iceServers ?? archiver.rtc.iceServers })
   const channel = pc.createDataChannel('liberdus')
   const pending = new Map() // what settles each request, by its id
   const events = new Map() // what takes the events of each subscription
   const pieces = new Map() // of messages that have not come in full
   const phases = {}
-  const session = { peer, pending, events, phases, rtt: 0, doubts: 0, ask, doubt, end, stats }
   const id = random()
-  const timer = setTimeout(end, PATIENCE, UNREACHED)
   let asked = 0
   let sent = 0
   let queue = Promise.resolve()
-  let hop, check, chunks
-  live.add(session)
+  let hop, check, chunks, print
 
   // reach waits for a step of connecting, until test says that it is done.
-  async function reach (name, test) {
+  const reach = async (name, test) => {
     hop = name
     await phase(name, { peer }, new Promise((resolve, reject) => {
       check = () => session.ended ? reject(session.ended) : test() && resolve()
@@ -215,28 +203,7 @@ async function dial (archiver, peer, { phase, emit, iceServers = archiver.rtc.ic
     }), phases)
   }
 
-  socket.onclose = () => end('no answer of the signalling server')
-  // Messages are taken one after the other: a candidate is of use only when the answer is applied.
-  socket.onmessage = ({ data }) => {
-    queue = queue.then(() => hear(JSON.parse(data))).then(check, err => end(err.message))
-  }
-  pc.oniceconnectionstatechange = () => check()
-  pc.onconnectionstatechange = () => {
-    if (pc.connectionState === 'disconnected') doubt()
-    if (pc.connectionState === 'failed') end(UNREACHED)
-  }
-  channel.binaryType = 'arraybuffer'
-  channel.onopen = () => check()
-  channel.onclose = () => end('it closed the connection')
-  channel.onmessage = ({ data }) => {
-    try {
-      receive(data)
-    } catch (err) {
-      end('it sends nonsense: ' + clip(err.message))
-    }
-  }
-
-  async function hear ({ type, src, payload }) {
+  const hear = async ({ type, src, payload }) => {
     if (type === 'ERROR') throw Error('the signalling server: ' + clip(payload.msg))
     if (type === 'EXPIRE') throw Error('it is not connected to the archiver')
     if (type === 'OPEN') await pc.setLocalDescription()
@@ -245,25 +212,26 @@ async function dial (archiver, peer, { phase, emit, iceServers = archiver.rtc.ic
     if (candidate) return pc.addIceCandidate(candidate)
     // The answer is held against this connection, and only then the browser gets to use it.
     try {
-      const got = { ...identity, key: await verify(identity ?? {}, 'connectionId,fingerprint,networkId,peerId,purpose,remoteFingerprint,sign,timestamp') }
+      print = fingerprintOf(sdp)
       const want = {
-        key: peer,
         peerId: peer,
         connectionId: id,
         networkId: archiver.networkId,
         purpose: 'liberdus-identity',
-        fingerprint: fingerprintOf(sdp),
+        fingerprint: print,
         remoteFingerprint: fingerprintOf(pc.localDescription.sdp)
       }
+      const got = { ...identity, key: await verify(identity, [...Object.keys(want), 'sign', 'timestamp']) }
+      want.key = peer
       for (const name in want) if (got[name] !== want[name]) throw Error(`its ${name} is ${clip(got[name])}, not ${want[name]}`)
     } catch (err) {
-      throw Error('it did not prove who it is: ' + err.message)
+      throw Error(UNPROVEN + err.message)
     }
     chunks = caps?.includes('chunk/1')
     await pc.setRemoteDescription({ type: 'answer', sdp })
   }
 
-  function end (why) {
+  const end = why => {
     if (session.ended) return
     session.ended = new LiberdusError(hop === 'answer' ? 'signalling' : hop, `${named(peer)}: ${why}`, { peer })
     check()
@@ -275,14 +243,14 @@ async function dial (archiver, peer, { phase, emit, iceServers = archiver.rtc.ic
     gone(session)
   }
 
-  function hangUp () {
+  const hangUp = () => {
     socket.onclose = socket.onmessage = null
     if (socket.readyState) socket.close()
     else socket.onopen = hangUp
   }
 
   // ask sends a request and returns its reply, if it comes within ms.
-  function ask (url, ms, body, method = body ? 'POST' : 'GET') {
+  const ask = (url, ms, body, method = body ? 'POST' : 'GET') => {
     return new Promise((resolve, reject) => {
       if (session.ended) throw session.ended
       const id = String(++asked)
@@ -297,8 +265,7 @@ async function dial (archiver, peer, { phase, emit, iceServers = archiver.rtc.ic
         if (err) return reject(err)
         const ms = now() - began
         session.doubts = 0
-        session.rtt = session.rtt ? session.rtt * 0.7 + ms * 0.3 : ms
-        emit({ type: 'reply', peer, url, status, ms })
+        session.rtt += (ms - session.rtt) * (session.rtt ? 0.3 : 1)
         resolve({ status, body, contentType, peer, ms })
       }
       pending.set(id, settle)
@@ -311,20 +278,21 @@ async function dial (archiver, peer, { phase, emit, iceServers = archiver.rtc.ic
     })
   }
 
-  function write (text) {
+  const write = text => {
     const bytes = encode(text)
     const { length } = bytes
     if (length > (chunks ? MAX_MESSAGE : MAX_FRAME)) throw new LiberdusError('browser', 'the request is too large')
     emit({ type: 'frame', peer, out: true, text })
     if (length <= MAX_FRAME) return channel.send(text)
     sent++
-    for (let i = 0; i * CHUNK < length; i++) channel.send(new Uint8Array([1, ...uvarint(sent), ...uvarint(i), ...uvarint(Math.ceil(length / CHUNK)), ...bytes.subarray(i * CHUNK, i * CHUNK + CHUNK)]))
+    const total = Math.ceil(length / CHUNK)
+    for (let i = 0; i < total; i++) channel.send(new Uint8Array([1, ...[sent, i, total].flatMap(uvarint), ...bytes.subarray(i * CHUNK, i * CHUNK + CHUNK)]))
   }
 
-  function receive (data) {
+  const receive = data => {
     if (data instanceof ArrayBuffer) data = gather(new Uint8Array(data))
     if (!data) return
-    if (data.length > MAX_MESSAGE) throw Error('a message too large')
+    if (data.length > MAX_MESSAGE) throw Error('too much')
     emit({ type: 'frame', peer, out: false, text: data })
     const message = parse(data)
     if (message.type === 'event') events.get(message.subscription)?.(message)
@@ -332,7 +300,7 @@ async function dial (archiver, peer, { phase, emit, iceServers = archiver.rtc.ic
   }
 
   // gather takes a chunk of a message and returns the message when it is complete.
-  function gather (bytes) {
+  const gather = bytes => {
     let at = 1
     const [message, index, total] = [0, 0, 0].map(n => {
       for (let scale = 1; ; scale *= 128) {
@@ -341,7 +309,7 @@ async function dial (archiver, peer, { phase, emit, iceServers = archiver.rtc.ic
       }
     })
     const whole = index ? pieces.get(message) ?? [] : Object.assign([], { next: 0 })
-    if (bytes[0] !== 1 || whole.next++ !== index || whole.length > MAX_MESSAGE || pieces.size > 8) throw Error('a stray chunk')
+    if (bytes[0] !== 1 || whole.next++ !== index || whole.length > MAX_MESSAGE || pieces.size > 8) throw Error('too much')
     whole.push(...bytes.subarray(at))
     pieces.set(message, whole)
     if (index + 1 < total) return
@@ -350,37 +318,67 @@ async function dial (archiver, peer, { phase, emit, iceServers = archiver.rtc.ic
   }
 
   // doubt ends the session unless the node answers soon.
-  function doubt () {
-    if (!session.doubts++) ask('is-healthy', PING).catch(() => end('it has gone silent'))
+  const doubt = () => {
+    if (!session.doubts++) ask('is-healthy', PING).catch(() => end('it is silent'))
   }
 
   // stats tells how the packets travel. Chromium's getStats may tell of a moment ago, when nothing had travelled yet.
-  async function stats () {
+  const stats = () => {
     return { peer, rtt: session.rtt, phases, path: pc.sctp.transport.iceTransport.getSelectedCandidatePair?.()?.local.protocol }
   }
 
+  const session = { peer, pending, events, phases, rtt: 0, doubts: 0, ask, doubt, end, stats }
+  const timer = setTimeout(end, PATIENCE, UNREACHED)
+  live.add(session)
+  socket.onclose = () => end('no answer of the signalling server')
+  // Messages are taken one after the other: a candidate is of use only when the answer is applied.
+  socket.onmessage = ({ data }) => {
+    queue = queue.then(() => hear(JSON.parse(data))).then(check, err => end(err.message))
+  }
+  pc.oniceconnectionstatechange = () => check()
+  pc.onconnectionstatechange = () => {
+    if (pc.connectionState === 'disconnected') doubt()
+    if (pc.connectionState === 'failed') end(pc.iceConnectionState === 'failed' ? UNREACHED : UNPROVEN + 'another certificate')
+  }
+  channel.binaryType = 'arraybuffer'
+  channel.onopen = () => check()
+  channel.onclose = () => end('it closed the connection')
+  channel.onmessage = ({ data }) => {
+    try {
+      receive(data)
+    } catch (err) {
+      end('it sends nonsense: ' + clip(err.message))
+    }
+  }
+
   await reach('signalling', () => pc.localDescription)
-  socket.send(JSON.stringify({ type: 'OFFER', dst: peer, payload: { id, caps: ['chunk/1'], signal: { type: 'offer', sdp: pc.localDescription.sdp } } }))
+  socket.send(JSON.stringify({ type: 'OFFER', dst: peer, payload: { id, caps: ['chunk/1'], signal: pc.localDescription } }))
   await reach('answer', () => pc.remoteDescription)
   await reach('ice', () => /^co/.test(pc.iceConnectionState)) // connected or completed
   await reach('channel', () => channel.readyState === 'open')
+  // The browser has compared them, too; not all of them show the certificate that is in use.
+  const [certificate] = pc.sctp.transport.getRemoteCertificates?.() ?? []
+  if (certificate && hex(new Uint8Array(await crypto.subtle.digest('SHA-256', certificate)), ':').toUpperCase() !== print.slice(8)) {
+    end(UNPROVEN + 'another certificate')
+    throw session.ended
+  }
   clearTimeout(timer)
   hangUp()
   return session
 }
 
-const uvarint = n => n < 128 ? [n] : [n % 128 + 128, ...uvarint(Math.floor(n / 128))]
+const uvarint = n => n < 128 ? [n] : [n & 127 | 128, ...uvarint(n >> 7)]
 
 // ---- A client: a pool of sessions, and what is asked over them ----
 
 // Refusals that say that this node, or this moment, takes no transaction; another node may.
-const ELSEWHERE = /^(Node is still|Not ready to|Network cond|Maximum load|\w+ transactions are)/
+const ELSEWHERE = /^(Node is|Not ready|Network c|Maximum l|\w+ transactions a)/
 
 export async function connect ({ archivers = new URL(import.meta.url).origin, peer, timeout = 10000, quorum = 1, pool = Math.max(2, quorum), iceServers, onEvent = ignore } = {}) {
   await importKey(HASH_KEY).catch(() => {
     throw new LiberdusError('browser', isSecureContext ? 'this browser has no Ed25519: update it' : 'this page is not secure: open it by https or on localhost')
   })
-  const sessions = new Set() // that are open
+  const sessions = new Map() // that are open, by peer
   const live = new Set() // all that have not ended
   const failures = {} // by peer, since it last answered
   const over = new AbortController()
@@ -388,13 +386,15 @@ export async function connect ({ archivers = new URL(import.meta.url).origin, pe
   let waiting = [] // for a session
   let failure = new LiberdusError('node', 'no node answered in time')
   let filling, wakeUp
+  let took = [] // ms, by the latest reads
+  let spare = 20 // reads that may be sent twice for being slow
   let places = [archivers].flat().map(text => {
     const [url, pin] = text.split('#')
     return { url: url.replace(/\/+$/, ''), pin: pin?.toLowerCase() }
   })
   const emit = event => queueMicrotask(() => onEvent({ at: now(), ...event }))
 
-  async function phase (name, who, work, times = {}) {
+  const phase = async (name, who, work, times = {}) => {
     const tell = (state, error) => emit({ type: 'phase', phase: name, state, ...who, ms: times[name] = now() - began, error })
     const began = now()
     tell('start')
@@ -403,42 +403,45 @@ export async function connect ({ archivers = new URL(import.meta.url).origin, pe
       tell('done')
       return value
     } catch (err) {
-      const wrapped = err instanceof LiberdusError ? err : new LiberdusError('archiver', `archiver ${who.archiver}: ${err.message}`, who)
-      tell('failed', wrapped.message)
-      throw wrapped
+      tell('failed', err.message)
+      throw err
     }
   }
 
+  const bad = (archiver, message) => new LiberdusError('archiver', `archiver ${archiver}: ${message}`, { archiver })
+
   const refresh = async place => {
-    if (!(now() - place.at < FRESH)) await (place.visit ??= visit(place, phase, emit).finally(() => { place.visit = null }))
+    if (!(now() - place.at < FRESH)) await (place.visit ??= visit(place, phase, emit).catch(err => { throw bad(place.url, err.message) }).finally(() => { place.visit = null }))
     return place
   }
 
-  const start = (place, id) => dial(place, id, { phase, emit, iceServers, gone, live })
-
   // join dials a node and takes the session into the pool.
-  async function join (place, id) {
-    const session = await start(place, id)
-    sessions.add(session)
+  const join = async (place, id) => {
+    const session = await dial(place, id, env)
+    if (sessions.size >= pool) return session.end()
+    sessions.set(id, session)
     news()
-    session.stats().then(stats => emit({ type: 'session', state: 'open', ...stats }), ignore)
+    emit({ type: 'session', state: 'open', ...session.stats() })
   }
 
-  function gone (session) {
+  const gone = session => {
     live.delete(session)
     failures[session.peer] = (failures[session.peer] ?? 0) + 1
-    if (!sessions.delete(session)) return
+    if (sessions.get(session.peer) !== session) return
+    sessions.delete(session.peer)
     emit({ type: 'session', state: 'lost', peer: session.peer, error: session.ended.message })
     fill()
   }
 
+  const env = { phase, emit, iceServers, gone, live } // of a session
+
   // news tells who waits for a session that there is one, or that there is none to be had now.
-  function news () {
+  const news = () => {
     for (const tell of waiting.splice(0)) tell()
   }
 
   // fill keeps the pool full.
-  async function fill () {
+  const fill = async () => {
     if (filling) return
     filling = true
     for (let wait = 250; !signal.aborted && !await round(); wait = Math.min(2 * wait, 10000)) {
@@ -449,39 +452,39 @@ export async function connect ({ archivers = new URL(import.meta.url).origin, pe
   }
 
   // round goes through the archivers, the one that worked last first, and reports whether the pool is full.
-  async function round () {
-    const errors = []
+  const round = async () => {
+    let first
     for (const place of places) {
       try {
         await refresh(place)
         const listed = peer ? [peer] : place.nodes.map(node => node.peerId)
-        if (!listed.length) throw new LiberdusError('archiver', `archiver ${place.url}: no node is active`)
+        if (!listed.length) throw bad(place.url, 'no node is active')
         const want = Math.min(pool, listed.length)
-        const open = new Set([...sessions].map(session => session.peer))
         const running = new Set()
-        const luck = Object.fromEntries(listed.map(id => [id, Math.random() + (failures[id] ?? 0)]))
-        for (const id of listed.filter(id => !open.has(id)).sort((a, b) => luck[a] - luck[b])) {
+        const luck = listed.map(id => [Math.random() + (failures[id] ?? 0), id]).sort(([a], [b]) => a - b)
+        for (const [, id] of luck) {
+          if (sessions.has(id)) continue
           if (sessions.size >= want || signal.aborted) break
-          const work = join(place, id).catch(err => errors.push(err)).finally(() => running.delete(work))
+          const work = join(place, id).catch(err => { first ??= err }).finally(() => running.delete(work))
           running.add(work)
-          await race(1000, Promise.race(running)) // who takes longer gets company
+          if (sessions.size + running.size >= want) await race(1000, Promise.race(running)) // who takes longer gets company
         }
         await Promise.all(running)
         if (sessions.size < want) continue
-        places = [place, ...places.filter(other => other !== place)]
+        places = [...new Set([place, ...places])]
         return true
       } catch (err) {
-        errors.push(err)
+        first ??= err
       }
     }
-    failure = errors[0] ?? failure
+    failure = first ?? failure
   }
   // best is the session to ask next, of those that were not asked.
   const cost = ({ rtt, doubts, pending }) => (rtt + 10) * (1 + doubts + pending.size)
-  const best = tried => [...sessions].filter(session => !tried.has(session)).sort((a, b) => cost(a) - cost(b))[0]
+  const best = tried => [...sessions.values()].filter(session => !tried.has(session)).sort((a, b) => cost(a) - cost(b))[0]
 
   // session waits until there is one that was not asked.
-  async function session (until, tried = new Set()) {
+  const session = async (until, tried = new Set()) => {
     for (;;) {
       signal.throwIfAborted()
       const found = best(tried)
@@ -493,23 +496,32 @@ export async function connect ({ archivers = new URL(import.meta.url).origin, pe
     }
   }
 
-  // read asks a node, and another one when that fails or is slow. What a reply costs others is one request in flight.
-  async function read (url, until, tried = new Set()) {
+  // slow returns how many ms 95 in 100 of the latest reads took less than.
+  const slow = () => took[15] ? took.toSorted((a, b) => a - b)[took.length * 0.95 | 0] : 100
+
+  // read asks a node, and another one when that fails or falls silent. One that is only slow is left for
+  // another as well, but not for more than a tenth of the reads: else a slow network gets everything twice.
+  const read = async (url, until, tried = new Set()) => {
     const asked = await session(until, tried)
+    spare = Math.min(20, spare + !tried.size / 10)
     tried.add(asked)
     const reply = asked.ask(url, until - now()).then(reply => {
       if (reply.status === 429 || !(reply.status > 199 && reply.status < 500)) throw reply
       failures[asked.peer] = 0
+      took = [...took.slice(-127), reply.ms]
       return reply
     })
-    const early = await race(Math.max(100, 4 * asked.rtt || 1000), reply.catch(ignore => 0))
-    if (early || tried.size > 3 || !best(tried) && (early === undefined || sessions.has(asked))) return reply
-    if (early === undefined) asked.doubt()
-    return Promise.any([reply, read(url, until, tried)]).catch(err => { throw err.errors[0] })
+    const told = reply.then(() => 1, () => 0)
+    const heard = race(Math.min(1000, 250 + 4 * slow()), told)
+    heard.then(yes => yes ?? asked.doubt())
+    let early = await race(Math.min(400, slow()), told)
+    if (early === undefined && !(best(tried) && spare >= 1 && spare--)) early = await heard
+    if (early || tried.size > 3 || !best(tried) && (early === undefined || !asked.ended)) return reply
+    return Promise.any([reply, read(url, until, tried)]).catch(() => reply)
   }
 
   // agree asks several nodes, which have to say the same.
-  async function agree (url, until) {
+  const agree = async (url, until) => {
     const tried = new Set()
     while (tried.size < quorum) tried.add(await session(until, tried))
     const replies = await Promise.all([...tried].map(session => session.ask(url, until - now())))
@@ -519,23 +531,38 @@ export async function connect ({ archivers = new URL(import.meta.url).origin, pe
     return replies[0]
   }
 
-  async function askOne (id, ...request) {
-    for (const session of sessions) if (session.peer === id) return session.ask(...request)
-    const session = await start(await refresh(places[0]), id)
+  const askOne = async (id, ...request) => {
+    const pooled = sessions.get(id)
+    const session = pooled ?? await dial(await refresh(places[0]), id, env)
     try {
       return await session.ask(...request)
     } finally {
-      session.end('closed')
+      if (!pooled) session.end('closed')
     }
   }
 
-  async function request (path, { method, body, timeout: ms = timeout, peer: id, signal: stop } = {}) {
+  // whole gets the messages of a chat in pages, where they are too many for one reply.
+  const whole = async (get, url) => {
+    let reply = await get(url)
+    if (reply.status === 413 && url.startsWith('messages')) {
+      const messages = []
+      for (let more = '$&-0'; more; more = reply.body.more) {
+        reply = await get(url.replace(/\d+$/, more))
+        messages.push(...reply.body.messages ?? [])
+      }
+      if (reply.status === 200) reply.body = { messages }
+    }
+    return reply
+  }
+
+  const request = async (path, { method, body, timeout: ms = timeout, peer: id, signal: stop } = {}) => {
     stop?.throwIfAborted()
     const url = path.replace(/^\/+/, '')
     const until = now() + ms
-    const work = id ? askOne(id, url, ms, body, method)
+    const get = url => id ? askOne(id, url, until - now(), body, method)
       : body || method && method !== 'GET' ? session(until).then(session => session.ask(url, ms, body, method))
         : quorum > 1 ? agree(url, until) : read(url, until)
+    const work = whole(get, url)
     const done = new AbortController()
     try {
       return await Promise.race([work, new Promise((resolve, reject) => stop?.addEventListener('abort', () => reject(stop.reason), done))])
@@ -547,24 +574,22 @@ export async function connect ({ archivers = new URL(import.meta.url).origin, pe
     }
   }
 
-  async function inject (tx, { timeout: ms = 2 * timeout } = {}) {
-    const text = typeof tx === 'string' ? tx : canonical(tx)
+  const inject = async (tx, { timeout: ms = 2 * timeout } = {}) => {
+    const text = textOf(tx)
     const id = txId(parse(text))
     const until = now() + ms
     let doubtful // whether a node may have taken it and not said so
     let last
-    for (let tries = 0; tries < 5 && now() < until; tries++) {
+    for (let tries = 5; tries-- && now() < until;) {
       let asked
       try {
         asked = await session(until)
         const reply = await asked.ask('inject', Math.min(ACK, until - now()), { tx: text })
-        const result = { ...reply.body.result, peer: reply.peer }
-        const { success, reason } = result
-        if (success && result.txId === id) return result
+        const { success, reason, txId } = last = { ...reply.body.result, peer: reply.peer }
+        if (success && txId === id) return last
         if (success !== false) throw refused(reply)
-        last = result
-        if (doubtful && (/^Transaction is already in queue/.test(reason) || (await read('transaction/' + id, until)).body.transaction)) return { ...result, success: true, txId: id }
-        if (!ELSEWHERE.test(reason)) return result
+        if (doubtful && (/^Transaction is already in queue/.test(reason) || (await read('transaction/' + id, until)).body.transaction)) return { ...last, success: true, txId: id }
+        if (!ELSEWHERE.test(reason)) return last
         asked.doubts++ // so that another one comes first
       } catch (err) {
         if (err.hop === 'browser') throw err
@@ -576,14 +601,14 @@ export async function connect ({ archivers = new URL(import.meta.url).origin, pe
     throw new LiberdusError(last.hop, `${doubtful ? 'sent, not acknowledged: ' : ''}${last.message}; transaction ${id}`, { txId: id })
   }
 
-  async function account (id, init) {
+  const account = async (id, init) => {
     const reply = await request('account/' + id, init)
     if (reply.body.account === undefined) throw refused(reply)
     return { id, account: reply.body.account, peer: reply.peer }
   }
 
   // subscribe calls back when an account is in another state, whichever node has to tell.
-  async function subscribe (account, callback, { since } = {}) {
+  const subscribe = async (account, callback, { since } = {}) => {
     let stop, stopped
     const begin = async () => {
       const asked = await session(now() + timeout)
@@ -615,16 +640,16 @@ export async function connect ({ archivers = new URL(import.meta.url).origin, pe
     subscribe,
     async fetch (input, { body, ...init } = {}) {
       const { pathname, search } = new URL(input, 'http://node')
-      const value = body ? parse(body) : undefined
+      const value = body && parse(body)
       const { status, body: text, contentType = 'application/json', peer } = pathname === '/inject'
         ? await inject(value.tx ?? value, init).then(({ peer, ...result }) => ({ body: { result }, peer }))
         : await request(pathname + search, { ...init, body: value })
-      return new Response(typeof text === 'string' ? text : canonical(text), { status, headers: { 'content-type': contentType, 'liberdus-peer': peer } })
+      return new Response(textOf(text), { status, headers: { 'content-type': contentType, 'liberdus-peer': peer } })
     },
     async nodes () {
       return (await refresh(places[0])).nodes
     },
-    sessions: () => Promise.all([...sessions].map(session => session.stats())),
+    sessions: async () => Array.from(sessions.values(), session => session.stats()),
     ping: async id => (await request('is-healthy', { peer: id })).ms,
     close () {
       over.abort(new LiberdusError('browser', 'this client was closed'))
@@ -635,7 +660,7 @@ export async function connect ({ archivers = new URL(import.meta.url).origin, pe
   }
   const wake = () => {
     if (document.hidden) return
-    for (const session of sessions) session.doubt()
+    for (const session of sessions.values()) session.doubt()
     wakeUp?.()
   }
   addEventListener('online', wake, over)

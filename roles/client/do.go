@@ -39,14 +39,15 @@ const maxReads = 4
 // Do sends a request and waits for its answer; one with an error status is no
 // error of Do. A GET goes to another node where a session is lost, a node is
 // slow or has no time. Anything else is sent once, unless it was not sent at all:
-// to send a transaction, use Inject.
+// to send a transaction, use Inject. The messages of a chat that are too many for
+// one message of a data channel are put together from several.
 func (c *Client) Do(ctx context.Context, r Request) (Answer, error) {
 	ctx, cancel := c.limit(ctx)
 	defer cancel()
 	if r.Method == "" {
 		r.Method = http.MethodGet
 	}
-	a, err := c.do(ctx, rpc.Request{Method: r.Method, URL: strings.TrimPrefix(r.Path, "/"), Body: r.Body})
+	a, err := c.whole(ctx, rpc.Request{Method: r.Method, URL: strings.TrimPrefix(r.Path, "/"), Body: r.Body})
 	if err != nil {
 		return Answer{Peer: a.peer}, c.explain(ctx, a, err)
 	}
