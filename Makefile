@@ -43,7 +43,10 @@ fuzz: ## every fuzz target, FUZZTIME (20s) each
 			echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x $$pkg || exit 1; \
 		done; done
 
-bench: setup build ## side by side with what it is compared with; BENCH="-run regexp -o docs/benchmarks.md"
+# All of it takes hours; the tables, the curves and the scoreboard in docs/ are written anew.
+BENCH ?= -o docs/benchmarks.md
+
+bench: setup build ## side by side with what it is compared with, into docs/benchmarks.md; BENCH="-run regexp -quick" for a look
 	$(GO) run ./bench $(BENCH)
 
 bench-go: ## the benchmarks of single packages

@@ -43,7 +43,7 @@ var arrows = map[string]string{
 	"internal/demo":       "",
 	"internal/soak":       "roles/client signaling internal/chart",
 	"internal/binarypack": "",
-	"bench":               "rtc signaling internal/browser internal/api internal/ledger internal/rpc internal/signing",
+	"bench":               "rtc signaling internal/chart internal/browser internal/api internal/ledger internal/rpc internal/signing",
 	// For tests alone. The runner has nothing of ours: it must not share the server's mistakes.
 	"signaling/conformance": "",
 	"internal/browser":      "",

@@ -22,7 +22,10 @@ func ledgerScenarios() []scenario {
 			},
 		}
 	}
-	const small, middle = "10 thousand accounts", "100 thousand accounts"
+	const small, middle, large = "10 thousand accounts", "100 thousand accounts", "ours, a million"
+	points := func(metric string) []curvePoint {
+		return []curvePoint{{10_000, small, metric}, {100_000, middle, metric}, {1_000_000, large, metric}}
+	}
 	sized := func(users int) func(ctx context.Context, e *env) (figures, error) {
 		return func(ctx context.Context, e *env) (figures, error) { return sizeSide(ctx, e, users) }
 	}
@@ -39,12 +42,19 @@ func ledgerScenarios() []scenario {
 		{
 			section: "Ledger", name: "size",
 			about: "a ledger of a million accounts beside smaller ones; accounts are drawn uniformly; a start is that of a ledger that was closed",
-			sides: []side{{"ours, a million", sized(1_000_000)}, {small, sized(10_000)}, {middle, sized(100_000)}},
+			sides: []side{{large, sized(1_000_000)}, {small, sized(10_000)}, {middle, sized(100_000)}},
 			metrics: []metric{
 				{name: "CPU per account read", unit: "µs"},
 				{name: "CPU per transaction", unit: "µs", goals: []goal{{small, 1.5}}}, // the logarithms' ratio
 				{name: "start", unit: "ms", goals: []goal{{small, 1.5}}},
 			},
+			curves: []curve{{
+				file: "accounts", title: "a ledger's cost by its size", x: "accounts", unit: "µs of processor time", log: true,
+				lines: []curveLine{
+					{name: "transaction", points: points("CPU per transaction")},
+					{name: "account read", points: points("CPU per account read")},
+				},
+			}},
 		},
 	}
 }

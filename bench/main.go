@@ -37,7 +37,7 @@ func conduct(ctx context.Context, args []string) error {
 	pattern := flags.String("run", "", "only the scenarios whose \"section: name\" matches this `regexp`")
 	runs := flags.Int("runs", 3, "`N` measurements of each side, in turns")
 	quick := flags.Bool("quick", false, "smaller numbers: to see that it works, not to compare")
-	output := flags.String("o", "", "write the tables into this `file`, between its markers")
+	output := flags.String("o", "", "write the tables into this `file`, between its markers, and the curves beside it")
 	_ = flags.Parse(args) // exits on errors
 	only, err := regexp.Compile(*pattern)
 	if err != nil {
@@ -70,8 +70,14 @@ func conduct(ctx context.Context, args []string) error {
 		return fmt.Errorf("no scenario matches -run %q", *pattern)
 	}
 	printTable(os.Stdout, done)
+	fmt.Println()
+	board := scoreboardOf(done)
+	board.print(os.Stdout)
 	if *output != "" {
 		broken = append(broken, keep(*output, done))
+		if *pattern == "" && len(broken) == 1 && broken[0] == nil { // all of it, whole
+			broken = append(broken, board.keep(*output))
+		}
 	}
 	return errors.Join(broken...)
 }

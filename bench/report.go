@@ -2,9 +2,11 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -88,10 +90,15 @@ func amount(v float64, unit string) string {
 
 // printTable writes the closing table for a terminal.
 func printTable(w io.Writer, done []outcome) {
-	table := []row{headings}
+	var rows []row
 	for _, o := range done {
-		table = append(table, o.rows()...)
+		rows = append(rows, o.rows()...)
 	}
+	printRows(w, rows)
+}
+
+func printRows(w io.Writer, rows []row) {
+	table := append([]row{headings}, rows...)
 	widths := make([]int, len(headings.cells()))
 	for _, r := range table {
 		for i, c := range r.cells() {
@@ -119,10 +126,13 @@ func keep(file string, done []outcome) error {
 	for _, o := range done {
 		bySection[o.section] = append(bySection[o.section], o)
 	}
+	var errs []error
 	for _, section := range slices.SortedFunc(mapKeys(bySection), cmp.Compare[string]) {
-		text = replaceSection(text, section, markdown(bySection[section]))
+		images, err := drawCurves(filepath.Dir(file), bySection[section])
+		errs = append(errs, err)
+		text = replaceSection(text, section, markdown(bySection[section])+images)
 	}
-	return os.WriteFile(file, []byte(text), 0o644)
+	return errors.Join(append(errs, os.WriteFile(file, []byte(text), 0o644))...)
 }
 
 func mapKeys(m map[string][]outcome) func(func(string) bool) {
@@ -151,11 +161,19 @@ func markdown(done []outcome) string {
 	for _, o := range done {
 		fmt.Fprintf(&b, "* **%s**: %s\n", o.name, o.about)
 	}
-	b.WriteString("\n| " + strings.Join(headings.cells(), " | ") + " |\n" + strings.Repeat("|---", len(headings.cells())) + "|\n")
+	b.WriteString("\n")
+	var rows []row
 	for _, o := range done {
-		for _, r := range o.rows() {
-			b.WriteString("| " + strings.Join(r.cells(), " | ") + " |\n")
-		}
+		rows = append(rows, o.rows()...)
 	}
+	writeRows(&b, rows)
 	return b.String()
+}
+
+// writeRows writes a table of Markdown.
+func writeRows(b *strings.Builder, rows []row) {
+	b.WriteString("| " + strings.Join(headings.cells(), " | ") + " |\n" + strings.Repeat("|---", len(headings.cells())) + "|\n")
+	for _, r := range rows {
+		b.WriteString("| " + strings.Join(r.cells(), " | ") + " |\n")
+	}
 }

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -71,5 +74,87 @@ func TestDescription(t *testing.T) {
 		if n := len(description(3, size)); n > size || n < size-2 {
 			t.Errorf("description of %d bytes has %d", size, n)
 		}
+	}
+}
+
+// The scoreboard has the ratios that have a goal, and gives no verdict on fewer than three runs.
+func TestScoreboard(t *testing.T) {
+	few := given(goal{"b", 1.9})
+	few.runs = few.runs[:2]
+	b := scoreboardOf([]outcome{given(goal{"a", 0.7}), given(goal{"b", 1.9}), given(), few})
+	var got []string
+	for _, r := range b.rows {
+		got = append(got, r.scenario+" "+r.verdict)
+	}
+	if want := "S: n met, S: n NOT MET, S: n 2 of 3 runs"; strings.Join(got, ", ") != want {
+		t.Errorf("rows %q, want %s", got, want)
+	}
+	if want := "1 goals met, 1 not met, 1 without a verdict, for want of runs"; b.summary() != want {
+		t.Errorf("summary %q, want %q", b.summary(), want)
+	}
+	var out strings.Builder
+	if b.print(&out); !strings.Contains(out.String(), "NOT MET") || !strings.Contains(out.String(), b.summary()) {
+		t.Errorf("printed %s", out.String())
+	}
+	file := filepath.Join(t.TempDir(), "tables.md")
+	if err := os.WriteFile(file, []byte("# T\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.keep(file); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(file); err != nil || !strings.Contains(string(text), "| S: n | cost |") {
+		t.Errorf("kept %s, %v", text, err)
+	}
+}
+
+// A curve is drawn beside the tables and shown there; not if a figure of it is missing.
+func TestCurves(t *testing.T) {
+	o := given()
+	o.curves = []curve{{file: "c", title: "cost", x: "things", unit: "µs", lines: []curveLine{
+		{"x", []curvePoint{{1, "ours", "cost"}, {10, "a", "cost"}}},
+	}}}
+	dir := t.TempDir()
+	file := filepath.Join(dir, "tables.md")
+	if err := os.WriteFile(file, []byte("# T\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := keep(file, []outcome{o}); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil || !strings.Contains(string(text), "![cost, by things](benchmarks/c.svg)") {
+		t.Errorf("kept %s, %v", text, err)
+	}
+	if svg, err := os.ReadFile(filepath.Join(dir, "benchmarks", "c.svg")); err != nil || !strings.Contains(string(svg), "polyline") {
+		t.Errorf("drawn %s, %v", svg, err)
+	}
+	o.curves[0].lines[0].points[1].metric = "never measured"
+	if err := keep(file, []outcome{o}); err == nil || !strings.Contains(err.Error(), "never measured") {
+		t.Errorf("a curve with a gap: %v", err)
+	}
+}
+
+// Every curve finds its figures: its sides and metrics exist, and no two have one file.
+func TestCurvesExist(t *testing.T) {
+	files := map[string]bool{}
+	for _, s := range scenarios() {
+		for _, c := range s.curves {
+			if files[c.file] {
+				t.Errorf("two curves are %s.svg", c.file)
+			}
+			files[c.file] = true
+			for _, l := range c.lines {
+				for _, p := range l.points {
+					if !slices.ContainsFunc(s.sides, func(x side) bool { return x.name == p.side }) ||
+						!slices.ContainsFunc(s.metrics, func(m metric) bool { return m.name == p.metric }) {
+						t.Errorf("%s: the curve %s has no side %q or no metric %q", s.title(), c.file, p.side, p.metric)
+					}
+				}
+			}
+		}
+	}
+	if len(files) < 6 {
+		t.Errorf("%d curves, want those of sockets, sessions, accounts and request size", len(files))
 	}
 }

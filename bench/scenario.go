@@ -15,6 +15,7 @@ type scenario struct {
 	about   string // what is done, in a sentence
 	sides   []side // ours first
 	metrics []metric
+	curves  []curve // how some of them grow
 }
 
 func (s scenario) title() string { return s.section + ": " + s.name }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -310,6 +311,8 @@ func idle(start nodeMaker, sizes ...int) func(ctx context.Context, e *env) (figu
 
 const growthCPU = "CPU per session, most / least sessions"
 
+func manyIdle() []int { return []int{500, 1000, 2000, 3000} }
+
 func idleCPU(n int) string { return fmt.Sprintf("CPU per session and second, %d idle", n) }
 func idleRSS(n int) string { return fmt.Sprintf("memory per session, %d idle", n) }
 
@@ -343,14 +346,21 @@ func sessionScenarios() []scenario {
 		},
 		{
 			section: sessions, name: "many idle",
-			about: "the same with a plain pion client, 500 sessions and then 3,000 in one process",
-			sides: []side{{"liberdus", idle(ourNode, 500, 3000)}},
-			metrics: []metric{
-				{name: idleCPU(500), unit: "µs"},
-				{name: idleCPU(3000), unit: "µs"},
-				{name: growthCPU, goals: []goal{{"", 1.15}}},
-				{name: idleRSS(500), unit: "KB"},
-				{name: idleRSS(3000), unit: "KB"},
+			about: "the same with a plain pion client, 500 sessions and then ever more, up to 3,000, in one process",
+			sides: []side{{"liberdus", idle(ourNode, manyIdle()...)}},
+			metrics: slices.Concat(
+				[]metric{{name: growthCPU, goals: []goal{{"", 1.15}}}},
+				each(manyIdle(), idleCPU, "µs"), each(manyIdle(), idleRSS, "KB"),
+			),
+			curves: []curve{
+				{
+					file: "sessions-cpu", title: "an idle session's processor time", x: "sessions", unit: "µs a second",
+					lines: []curveLine{{name: "plain pion client", points: along("liberdus", manyIdle(), idleCPU)}},
+				},
+				{
+					file: "sessions-memory", title: "an idle session's memory", x: "sessions", unit: "KB",
+					lines: []curveLine{{name: "plain pion client", points: along("liberdus", manyIdle(), idleRSS)}},
+				},
 			},
 		},
 	}

@@ -17,6 +17,7 @@ type (
 		URL             string // of a node's HTTP server; not for sessions
 		Account         string
 		InFlight, Total int
+		Pad             int // bytes that each request has beside; for sessions
 	}
 )
 
@@ -45,7 +46,7 @@ func newSessionLoad() loader {
 			if err := json.Unmarshal(c.Args, &a); err != nil {
 				return nil, err
 			}
-			took, err := d.sessions[0].run(a.Account, a.InFlight, a.Total)
+			took, err := d.sessions[0].run(a)
 			return took.Seconds(), err
 		case "check": // that every session is still open
 			return nil, d.check()

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -192,14 +193,19 @@ func (d *dialler) offer(ctx context.Context, sig *signaling.Client) (*dialled, e
 	return c, sig.Send(ctx, m)
 }
 
-// run asks for account total times on one session, with inFlight requests
-// outstanding, and returns how long it took. Every reply must have status 200.
-func (c *dialled) run(account string, inFlight, total int) (time.Duration, error) {
+// run asks for an account again and again on one session and returns how long
+// it took. Every reply must have status 200.
+func (c *dialled) run(a requestArgs) (time.Duration, error) {
+	end := `","url":"account/` + a.Account + `","method":"GET"}`
+	if a.Pad > 0 {
+		end = end[:len(end)-1] + `,"body":{"pad":"` + strings.Repeat("x", a.Pad) + `"}}`
+	}
+	total := a.Total
 	var sent, got int
 	done := make(chan struct{})
 	send := func() error {
 		sent++
-		return c.dc.SendText(`{"id":"` + strconv.Itoa(sent) + `","url":"account/` + account + `","method":"GET"}`)
+		return c.dc.SendText(`{"id":"` + strconv.Itoa(sent) + end)
 	}
 	var mu sync.Mutex
 	on := func(msg []byte) {
@@ -221,7 +227,7 @@ func (c *dialled) run(account string, inFlight, total int) (time.Duration, error
 	c.on.Store(&on)
 	began := time.Now()
 	mu.Lock()
-	for range min(inFlight, total) {
+	for range min(a.InFlight, total) {
 		if err := send(); err != nil {
 			mu.Unlock()
 			return 0, err

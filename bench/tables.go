@@ -15,6 +15,7 @@ func scenarios() []scenario {
 		frontScenarios(),
 		gatewayScenarios(),
 		ledgerScenarios(),
+		growthScenarios(),
 	)
 }
 

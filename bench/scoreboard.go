@@ -1,0 +1,67 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+// enoughRuns is how many a verdict takes.
+const enoughRuns = 3
+
+// A scoreboard is every ratio that has a goal.
+type scoreboard struct {
+	rows               []row
+	met, missed, early int
+}
+
+func scoreboardOf(done []outcome) (b scoreboard) {
+	for _, o := range done {
+		for _, r := range o.rows() {
+			if r.verdict == "" {
+				continue
+			}
+			r.scenario = o.title()
+			switch {
+			case len(o.runs) < enoughRuns:
+				r.verdict = fmt.Sprintf("%d of %d runs", len(o.runs), enoughRuns)
+				b.early++
+			case r.verdict == "met":
+				b.met++
+			default:
+				b.missed++
+			}
+			b.rows = append(b.rows, r)
+		}
+	}
+	return b
+}
+
+func (b scoreboard) summary() string {
+	text := fmt.Sprintf("%d goals met, %d not met", b.met, b.missed)
+	if b.early > 0 {
+		text += fmt.Sprintf(", %d without a verdict, for want of runs", b.early)
+	}
+	return text
+}
+
+func (b scoreboard) print(w io.Writer) {
+	if len(b.rows) == 0 {
+		return
+	}
+	printRows(w, b.rows)
+	fmt.Fprintln(w, b.summary())
+}
+
+// keep writes the scoreboard into the file of the tables.
+func (b scoreboard) keep(file string) error {
+	old, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	var text strings.Builder
+	text.WriteString(b.summary() + ".\n\n")
+	writeRows(&text, b.rows)
+	return os.WriteFile(file, []byte(replaceSection(string(old), "Scoreboard", text.String())), 0o644)
+}
