@@ -21,11 +21,16 @@ import (
 
 // withFiles starts an archiver that may have only so many files and connections open.
 func (s *site) withFiles(files int, more ...string) *role {
-	own := s.liberdus(context.Background(), append([]string{"archiver", "--listen", "127.0.0.1:0", "--node-listen", "", "--data", s.dir("archiver")}, more...)...)
+	return s.limited(files, append([]string{"archiver", "--listen", "127.0.0.1:0", "--node-listen", "", "--data", s.dir("archiver")}, more...)...)
+}
+
+// limited starts a role that may have only so many files and connections open.
+func (s *site) limited(files int, args ...string) *role {
+	own := s.liberdus(context.Background(), args...)
 	script := fmt.Sprintf(`ulimit -n %d; exec "$@"`, files)
 	cmd := exec.Command("sh", append([]string{"-c", script, "sh", own.Path}, own.Args[1:]...)...)
 	cmd.Env, cmd.Dir = own.Env, own.Dir
-	return s.ready(s.supervise("archiver", cmd))
+	return s.ready(s.supervise(args[0], cmd))
 }
 
 // A pair is two peers, one of whom talks to the other.

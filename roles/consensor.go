@@ -41,8 +41,9 @@ type Consensor struct {
 	owned  bool           // the ledger is closed with the consensor
 	node   *shardus.Node  // nil: the ledger answers
 	http   net.Listener
-	doors  doors // of http; filled by Run
-	gate   *gate // of http; fixed
+	doors  doors         // of http; filled by Run
+	gate   *gate         // of http; fixed
+	tcp    rtc.TCPLimits // of data channels over TCP; fixed
 	api    *api.API
 	feed   *feed.Hub
 	told   signing.Object // of nodeInfo, what does not change; fixed, nil beside a node
@@ -125,6 +126,9 @@ func newConsensor(name string, cfg config.Consensor, shared *ledger.Ledger, refu
 		return nil, &UsageError{Err: err}
 	}
 	n.gate.name, n.gate.refusals = "connections of "+n.name, refusals
+	if err = n.fit(); err != nil {
+		return nil, err
+	}
 	if n.peer, err = n.newPeer(); err != nil {
 		return nil, err
 	}

@@ -149,6 +149,16 @@ func FitFiles(files, ids int, log *slog.Logger) (most [4]int, err error) {
 	return [4]int{p.ConcurrentLimit, p.MaxPending, public.total, nodes.total}, err
 }
 
+// FitNode returns what a consensor that may open so many files lets be open: HTTP
+// connections, and those of data channels over TCP, of which so many are wanted.
+func FitNode(files, tcp int, log *slog.Logger) (http, overTCP int, err error) {
+	g, err := newNodeGate(config.Default().Consensor, log)
+	if err == nil {
+		err = fitNode(files, g, &tcp, log)
+	}
+	return g.total, tcp, err
+}
+
 // Polled returns how many polls g holds, and of how many accounts it is told.
 func Polled(g *Gateway) (watchers, accounts int) {
 	g.polls.mu.Lock()

@@ -40,6 +40,31 @@ func fitFiles(files int, p *signaling.Config, public, nodes *gate, log *slog.Log
 	return nil
 }
 
+// nodeFiles are kept for what is no client's connection to a node: 1,000 that
+// Pebble has open of a large ledger at most, its log, listeners, archivers, a
+// node behind. A ledger that cannot open its next log can keep nothing more.
+const nodeFiles = 1000 + ownFiles
+
+// fitNode is fitFiles of a consensor: g counts its HTTP connections, tcp those of
+// its data channels over TCP, 0 if it offers none. Half of few files are the ledger's.
+func fitNode(files int, g *gate, tcp *int, log *slog.Logger) error {
+	want := nodeFiles + g.total + *tcp
+	if files >= want {
+		return nil
+	}
+	if files < fewestFiles {
+		return fmt.Errorf("only %d files and connections may be open at once, and a consensor needs %d: raise the limit by %s", files, fewestFiles, raiseFiles(want))
+	}
+	have := files - min(nodeFiles, files/2)
+	if *tcp > 0 {
+		*tcp = min(*tcp, have/2)
+	}
+	g.narrow(have - *tcp)
+	log.Warn("fewer files may be open than the settings allow connections", "files", files, "wanted", want,
+		"connections", g.total, "tcpSessions", *tcp, "remedy", raiseFiles(want))
+	return nil
+}
+
 // raiseFiles says how to let n files be open.
 func raiseFiles(n int) string {
 	return fmt.Sprintf("ulimit -n %[1]d before the start; for systemd, LimitNOFILE=%[1]d", n)

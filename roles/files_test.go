@@ -58,3 +58,41 @@ func TestFitFiles(t *testing.T) {
 		})
 	}
 }
+
+// A node's connections leave its ledger the files that it needs.
+func TestFitNode(t *testing.T) {
+	for _, tt := range []struct {
+		name       string
+		files, tcp int
+		http       int // connections that may be open; -1: the node does not start
+		overTCP    int
+		said       bool
+	}{
+		{"plenty", 100_000, 4096, 1024, 4096, false},
+		{"just enough", 1064 + 1024, 0, 1024, 0, false},
+		{"far too few", 2000, 0, 1000, 0, true},
+		{"just enough with TCP", 1064 + 1024 + 4096, 4096, 1024, 4096, false},
+		{"a usual hard limit, with TCP", 4096, 4096, 1024, 1516, true},
+		{"half is the ledger's", 1024, 0, 512, 0, true},
+		{"half is the ledger's, with TCP", 1024, 4096, 256, 256, true},
+		{"the fewest", 128, 0, 64, 0, true},
+		{"fewer", 127, 0, -1, 0, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var text bytes.Buffer
+			http, tcp, err := roles.FitNode(tt.files, tt.tcp, slog.New(slog.NewTextHandler(&text, nil)))
+			if tt.http < 0 {
+				if err == nil || !strings.Contains(err.Error(), "ulimit -n") {
+					t.Fatalf("error %v, want one with the remedy", err)
+				}
+				return
+			}
+			if err != nil || http != tt.http || tcp != tt.overTCP {
+				t.Errorf("FitNode = %d, %d, %v, want %d, %d", http, tcp, err, tt.http, tt.overTCP)
+			}
+			if said := strings.Contains(text.String(), "LimitNOFILE="); said != tt.said {
+				t.Errorf("said %q", text.String())
+			}
+		})
+	}
+}

@@ -3,6 +3,7 @@ package roles
 import (
 	"log/slog"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/liberdus/liberdus/internal/config"
@@ -42,7 +43,9 @@ func newNodeGate(cfg config.Consensor, log *slog.Logger) (*gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := newGate(maxNodeConns, maxNodeConns/4, exempt, proxies, log.With("part", "gate"))
+	// Whom limits by address spare counts in all, as a proxy does: the ledger needs
+	// files, whoever has the others.
+	g := newGate(maxNodeConns, maxNodeConns/4, nil, slices.Concat(exempt, proxies), log.With("part", "gate"))
 	g.remedy = "name a proxy that speaks for many with --trusted-proxy, or a monitor with --limit-exempt"
 	return g, nil
 }

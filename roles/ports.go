@@ -12,11 +12,24 @@ import (
 	"github.com/liberdus/liberdus/rtc"
 )
 
+// fit leaves the ledger the files that it needs, where few may be open.
+func (n *Consensor) fit() error {
+	n.tcp = rtc.DefaultTCPLimits()
+	files, known := maxFiles()
+	if !known {
+		return nil
+	}
+	if n.cfg.TCPListen == "" {
+		return fitNode(files, n.gate, new(int), n.log)
+	}
+	return fitNode(files, n.gate, &n.tcp.Conns, n.log)
+}
+
 // openPorts binds the ports of the data channels.
 func (n *Consensor) openPorts() (*rtc.Ports, error) {
 	cfg := rtc.PortsConfig{
 		UDP: n.cfg.UDPListen, UDPExternal: n.cfg.UDPExternal,
-		TCP: n.cfg.TCPListen, TCPExternal: n.cfg.TCPExternal,
+		TCP: n.cfg.TCPListen, TCPExternal: n.cfg.TCPExternal, TCPLimits: n.tcp,
 		Interfaces: n.cfg.Interface, Family: n.cfg.Family,
 	}
 	if cfg.UDP == "" {
