@@ -25,7 +25,7 @@ func TestPaths(t *testing.T) {
 			"/rtc": `{"networkId"`, "/liberdus.d.ts": "// Types", "/app": "no such path", "/liberdus-peers": "no such path",
 		}},
 		{"/", "peerjs", map[string]string{
-			"/": `{"name":"PeerJS Server"`, "/app": "Liberdus archiver", "/rtc": `{"networkId"`, "/liberdus.js": "const ", "/peerjs/peers": "Unauthorized", "/nope": "Not Found",
+			"/": `{"name":"PeerJS Server"`, "/app": "Liberdus archiver", "/rtc": `{"networkId"`, "/liberdus.js": "var ", "/peerjs/peers": "Unauthorized", "/nope": "Not Found",
 		}},
 		{"my/app/", "k", map[string]string{
 			"/": "Liberdus archiver", "/my/app/": `{"name":"PeerJS Server"`, "/my/app/k/peers": "Unauthorized", "/my": "no such path",
