@@ -6,7 +6,7 @@ BIN := bin/liberdus
 # How long `make fuzz` gives each target.
 FUZZTIME ?= 20s
 
-.PHONY: help build release demo test race fuzz e2e bench bench-go soak module lint setup
+.PHONY: help build release docs demo test race fuzz e2e bench bench-go soak module lint setup
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ soak: build ## have clients of all kinds come and go for MINUTES (30), break off
 	$(GO) test -count=1 -timeout 2h -v -run '^TestChurn$$' ./rtc -args -churns $(CHURNS)
 	$(GO) test -count=1 -timeout 2h -v -run '^TestSessionsComeAndGo$$' ./roles/client -args -rounds $(ROUNDS)
 	LEDGER_TEST_CRASH_ROUNDS=50 $(GO) test -count=1 -timeout 2h -run '^(TestKillUnderLoad|TestBooks|TestRandomTransactions)$$' ./internal/ledger -args -rapid.checks 1000
+
+docs: ## write docs/configuration.md of what the program has
+	$(GO) test -count=1 -run '^TestConfigurationReference$$' . -args -update
 
 module: ## make internal/web/liberdus.min.js of liberdus.js, after a change to it
 	cd e2e/js && node_modules/.bin/esbuild ../../internal/web/liberdus.js --bundle --minify --format=esm --target=es2022 '--mangle-props=^(ask|doubts?|ended|peers|pending|pin|stats|visit)$$' --outfile=../../internal/web/liberdus.min.js
