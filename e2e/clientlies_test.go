@@ -141,6 +141,7 @@ func TestClockTenMinutesOff(t *testing.T) {
 			if !strings.Contains(r.stderr, "clock differs") {
 				r.fatalf("want a warning about the clock")
 			}
+			newSite(t).doctor("--archiver", server.URL).exits(1).doctored("clock", "fail", "no node is listed")
 		})
 	}
 }

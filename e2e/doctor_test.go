@@ -93,7 +93,7 @@ func TestDoctorConfig(t *testing.T) {
 	r := s.doctor("--config", config("")).exits(1)
 	r.doctored("config", "ok", "[consensor] is valid")
 	r.doctored("browser", "fail", "6666")
-	r.doctored("listen", "warn", consensor.addr+" is in use")
+	r.doctored("listen", "warn", "TCP "+consensor.addr+" is in use")
 	r.doctored("data", "ok", s.dir("consensor"))
 	r.doctored("node", "ok", "on the list")
 	r.doctored("udp", "ok", "connected to")

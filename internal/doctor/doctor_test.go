@@ -227,6 +227,11 @@ func TestMachine(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer busy.Close()
+	taken, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
 	for _, tt := range []struct {
 		name  string
 		set   func(*doctor.Config)
@@ -240,6 +245,11 @@ func TestMachine(t *testing.T) {
 		{"room", func(*doctor.Config) {}, "disk", doctor.OK, "GiB free"},
 		{"a free port", func(*doctor.Config) {}, "listen", doctor.OK, "is free"},
 		{"a port in use", func(c *doctor.Config) { c.Archiver.NodeListen = busy.Addr().String() }, "listen", doctor.Warn, "in use"},
+		{"a UDP port in use", func(c *doctor.Config) {
+			n := config.Default().Consensor
+			n.Data, n.Listen, n.UDPListen = t.TempDir(), "127.0.0.1:0", taken.LocalAddr().String()
+			c.Consensor, c.Archiver = &n, nil
+		}, "listen", doctor.Warn, "UDP "},
 		{"an address of elsewhere", func(c *doctor.Config) { c.Archiver.Listen = []string{"192.0.2.77:6080"} }, "listen", doctor.Fail, "192.0.2.77"},
 		{"a port that browsers refuse", func(c *doctor.Config) { c.Archiver.Listen = []string{"127.0.0.1:6666"} }, "browser", doctor.Fail, "6666"},
 		{"files enough", func(c *doctor.Config) { c.Files = 1 << 16 }, "files", doctor.OK, "65536"},

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -49,6 +50,7 @@ func machine(cfg Config) []Finding {
 	if n := cfg.Consensor; n != nil {
 		found = append(found, folder("consensor", n.Data)...)
 		found = append(found, listeners("consensor", n.ListenAddr())...)
+		found = append(found, datagrams(cmp.Or(n.UDPListen, n.ListenAddr())))
 		if n.TCPListen != "" {
 			found = append(found, listeners("consensor", n.TCPListen)...)
 		}
@@ -142,23 +144,39 @@ func folder(role, dir string) []Finding {
 // listeners looks whether addresses can be listened on.
 func listeners(role string, addrs ...string) (found []Finding) {
 	for _, addr := range addrs {
-		f := Finding{Check: "listen", Of: role, Status: OK, Found: addr + " is free"}
 		l, err := net.Listen("tcp", addr)
-		switch {
-		case err == nil:
+		if err == nil {
 			l.Close() // nobody came
-		case errors.Is(err, syscall.EADDRINUSE):
-			f.Status, f.Found = Warn, addr+" is in use"
-			f.Remedy = "well if that is the " + role + " itself; else stop the other program, or choose another --listen (ss -ltnp shows who it is)"
-		case errors.Is(err, fs.ErrPermission):
-			f.Status, f.Found = Fail, addr+" may not be listened on by this user"
-			f.Remedy = "AmbientCapabilities=CAP_NET_BIND_SERVICE under systemd, or setcap cap_net_bind_service=+ep on the program, or a port from 1024 up"
-		default:
-			f.Status, f.Found, f.Remedy = Fail, addr+": "+err.Error(), "choose an address that this machine has"
 		}
-		found = append(found, f)
+		found = append(found, listening(role, "TCP "+addr, err))
 	}
 	return found
+}
+
+// datagrams looks whether a consensor can have its UDP port.
+func datagrams(addr string) Finding {
+	conn, err := net.ListenPacket("udp", addr)
+	if err == nil {
+		conn.Close() // nothing came
+	}
+	return listening("consensor", "UDP "+addr, err)
+}
+
+// listening says how it went to listen.
+func listening(role, addr string, err error) Finding {
+	f := Finding{Check: "listen", Of: role, Status: OK, Found: addr + " is free"}
+	switch {
+	case err == nil:
+	case errors.Is(err, syscall.EADDRINUSE):
+		f.Status, f.Found = Warn, addr+" is in use"
+		f.Remedy = "well if that is the " + role + " itself; else stop the other program, or choose another address (ss -lnptu shows who it is)"
+	case errors.Is(err, fs.ErrPermission):
+		f.Status, f.Found = Fail, addr+" may not be listened on by this user"
+		f.Remedy = "AmbientCapabilities=CAP_NET_BIND_SERVICE under systemd, or setcap cap_net_bind_service=+ep on the program, or a port from 1024 up"
+	default:
+		f.Status, f.Found, f.Remedy = Fail, addr+": "+err.Error(), "choose an address that this machine has"
+	}
+	return f
 }
 
 // pages looks whether browsers can use any of an archiver's addresses.
