@@ -110,11 +110,11 @@ func accountCommand() *cli.Command {
 		ArgsUsage: "ID",
 		Description: "Prints {\"id\",\"account\",\"peer\"}; exit code 4 if there is no such account. With --quorum also \"peers\", who say so, and \"odd\", who\n" +
 			"say something else; exit code 1 if too few agree.\n\nliberdus client account --archiver http://127.0.0.1:6080 ID\nliberdus client account --quorum 2 ID",
-		Flags: dialFlags(&cli.IntFlag{Name: "quorum", Usage: "`K` nodes must give equal answers", DefaultText: "one node is asked"}),
+		Flags: dialFlags(number("quorum", "`K` nodes must give equal answers", "one node is asked")),
 		Action: func(c *cli.Context) error {
 			return withClient(c, 1, "ID", func(ctx context.Context, cl *client.Client, cfg config.Client) (any, error) {
-				if c.IsSet("quorum") {
-					return cl.AccountQuorum(ctx, c.Args().First(), c.Int("quorum"))
+				if c.IsSet("quorum") || cfg.Quorum > 0 {
+					return cl.AccountQuorum(ctx, c.Args().First(), cfg.Quorum)
 				}
 				return cl.Account(ctx, c.Args().First())
 			})

@@ -31,6 +31,7 @@ func gatewayCommand() *cli.Command {
 			texts("allow-host", "host `NAME` under which it may be asked for, repeatable", "localhost and addresses; elsewhere than on loopback any"),
 			texts("allow-origin", "`ORIGIN` whose pages may use it, repeatable; programs that are no browser always may", "any"),
 			texts("limit-exempt", "`NETWORK` that limits per address spare, repeatable", "loopback"),
+			number("sessions", "`N` sessions to keep open, with different nodes", "3"),
 			number("requests", "`N` requests in hand at once, polls apart", "512"),
 			number("max-polls", "`N` long polls held at once", "1024"),
 		}, slices.Concat(networkFlags(), peerFlags())...)...),

@@ -105,6 +105,6 @@ func openClient(c *cli.Context, args int, usage string, progress *telemetry.Prog
 func clientConfig(cfg config.Client) client.Config {
 	own := client.DefaultConfig()
 	own.Archivers, own.Peer, own.Data, own.Timeout = cfg.Archiver, cfg.Peer, cfg.Data, cfg.Timeout
-	own.RequireIdentity, own.Dialect = cfg.RequireIdentity, cfg.Dialect
+	own.RequireIdentity, own.Dialect, own.Sessions = cfg.RequireIdentity, cfg.Dialect, cfg.Sessions
 	return own
 }

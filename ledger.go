@@ -34,9 +34,10 @@ func ledgerCommand() *cli.Command {
 		Description: "Each command prints one JSON document on stdout, also when it fails: {\"error\"}. Progress and logs go to stderr.\n" +
 			"Exit codes: 0 done, 1 could not be done or not sound, 2 wrong usage or input.",
 		Subcommands: []*cli.Command{
-			command("export", "write all of it to a file", "FILE|-", "One JSON object a line, the same for the same ledger; of a consensor that runs, as it is at that moment. FILE must be new; - is stdout, whose last line is the document then.", exportLedger),
-			command("import", "make a ledger of such a file", "FILE|-", "Into a data folder without a ledger.", importLedger),
-			command("verify", "check every hash and the sum of all amounts", "", "Of a consensor that does not run; of one that does, import an export elsewhere and verify that.", verifyLedger),
+			command("export", "write all of it to a file", "FILE|-", "One JSON object a line, the same for the same ledger; of a consensor that runs, as it is at that moment. FILE must be new; - is stdout, whose last line is the document then.\n\n"+
+				"liberdus ledger export --data /var/lib/liberdus ledger.jsonl\nliberdus ledger export - | gzip > ledger.jsonl.gz", exportLedger),
+			command("import", "make a ledger of such a file", "FILE|-", "Into a data folder without a ledger.\n\nliberdus ledger import --data /var/lib/liberdus ledger.jsonl", importLedger),
+			command("verify", "check every hash and the sum of all amounts", "", "Of a consensor that does not run; of one that does, import an export elsewhere and verify that.\n\nliberdus ledger verify --data /var/lib/liberdus", verifyLedger),
 		},
 	}
 }

@@ -108,6 +108,7 @@ func app() *cli.App {
 		for _, c := range list {
 			c.OnUsageError = usageError
 			c.HideHelpCommand = true
+			showExamples(c)
 			if c.Action == nil {
 				c.Action = group
 			}

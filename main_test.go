@@ -49,7 +49,7 @@ func TestEveryKeyHasItsFlag(t *testing.T) {
 	}{
 		{"archiver", config.Archiver{}, [][]string{{"archiver"}}},
 		{"consensor", config.Consensor{}, [][]string{{"consensor"}}},
-		{"client", config.Client{}, [][]string{{"client", "account"}, {"client", "inject"}}},
+		{"client", config.Client{}, [][]string{{"client", "account"}, {"client", "inject"}, {"client", "gateway"}}},
 		{"gateway", config.Gateway{}, [][]string{{"client", "gateway"}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

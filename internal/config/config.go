@@ -114,7 +114,12 @@ type Client struct {
 	Timeout         time.Duration `toml:"timeout"`
 	RequireIdentity bool          `toml:"require_identity"`
 	Dialect         string        `toml:"dialect"`
+	Quorum          int           `toml:"quorum"`   // nodes that must give equal answers; 0: one is asked, and believed
+	Sessions        int           `toml:"sessions"` // kept open by who stays connected
 }
+
+// MaxSessions is how many sessions a client may keep open.
+const MaxSessions = 16
 
 // A File is a whole configuration file.
 type File struct {
@@ -183,8 +188,9 @@ func Default() File {
 			MaxSubscriptionsPerSession: 1024, MaxSubscriptions: 65_536, MaxWatchedAccounts: 16_384, MaxPolls: 1024,
 		},
 		Client: Client{
-			Timeout: 20 * time.Second,
-			Dialect: DialectAuto,
+			Timeout:  20 * time.Second,
+			Dialect:  DialectAuto,
+			Sessions: 3,
 		},
 		Gateway: defaultGateway(),
 	}
@@ -280,6 +286,12 @@ func (cl Client) Validate() error {
 	}
 	if !slices.Contains(Dialects, cl.Dialect) {
 		c.add("dialect", fmt.Errorf("%q is none of %s", cl.Dialect, strings.Join(Dialects, ", ")))
+	}
+	if cl.Quorum < 0 {
+		c.add("quorum", fmt.Errorf("%d is under 0", cl.Quorum))
+	}
+	if cl.Sessions < 1 || cl.Sessions > MaxSessions {
+		c.add("sessions", fmt.Errorf("%d is not 1 to %d", cl.Sessions, MaxSessions))
 	}
 	return c.err()
 }
