@@ -31,7 +31,15 @@ type visitor struct {
 // visits opens the page in a tab that keeps nothing of others.
 func visits(t *testing.T, browser context.Context, url string) *visitor {
 	t.Helper()
-	tab, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
+	v := arrives(t, browser, chromedp.WithNewBrowserContext())
+	v.open(url)
+	return v
+}
+
+// arrives opens an empty tab; without options it shares with the tab that it comes from what the browser keeps.
+func arrives(t *testing.T, from context.Context, opts ...chromedp.ContextOption) *visitor {
+	t.Helper()
+	tab, cancel := chromedp.NewContext(from, opts...)
 	t.Cleanup(cancel)
 	if err := chromedp.Do(tab, chromedp.EmulateViewport(1280, 860)); err != nil {
 		t.Fatal(err)
@@ -58,7 +66,6 @@ func visits(t *testing.T, browser context.Context, url string) *visitor {
 		}
 	})
 	t.Cleanup(func() { stop(); listening.Wait() })
-	v.open(url)
 	return v
 }
 
@@ -200,6 +207,7 @@ func TestPage(t *testing.T) {
 	t.Run("frames", func(t *testing.T) { v.in(t).opensFrames() })
 	t.Run("a node that is killed", func(t *testing.T) { v.in(t).recovers(archiver, fronts, friend) })
 	t.Run("come back", func(t *testing.T) { v.in(t).comesBack() })
+	t.Run("two tabs", func(t *testing.T) { v.in(t).shares(arrives(t, v.tab)) })
 	v.quiet()
 }
 
@@ -270,6 +278,9 @@ func (v *visitor) registers(s *site) {
 	v.press("\t", "\r") // the first thing there is to do
 	v.sees("a field for the name", `!$('register').hidden && document.activeElement === $('name')`)
 	v.shots("2-name")
+	v.press("V", "\r")
+	v.sees("that names are small", `/small letters.*It may be v\./.test(text('register-said'))`)
+	v.press("\b")
 	v.press(strings.Split("visitor", "")...)
 	v.press("\r")
 	v.sees("the balance", `text('balance') === '50' && text('owner') === 'visitor'`)
@@ -321,6 +332,7 @@ func (v *visitor) sends(d door, friend wallet) {
 	for _, tt := range []struct{ name, to, amount, want string }{
 		{"nobody of that name", "nobodyatall", "1", "Nobody is called nobodyatall"},
 		{"no amount", "friend", "one", "not an amount"},
+		{"one and a half, or fifteen hundred", "friend", "1,500", "Write 1500, or 1.500"},
 		{"too much", "friend", "45", "You have 45.7307 LIB"},
 		{"nobody", "", "1", "Enter a name"},
 		{"to oneself", id, "1", "your own account"},
@@ -425,10 +437,45 @@ func (v *visitor) comesBack() {
 	if !strings.Contains(message, "not extractable") {
 		v.t.Errorf("reading the key: %s, want it refused", message)
 	}
-	v.click("forget")
-	v.sees("a question", `$('confirm').open`)
-	v.click("confirm-yes")
+	v.loses(address)
 	v.sees("the start", `!$('no-key').hidden`)
+}
+
+// loses removes the key from the browser, knowing which.
+func (v *visitor) loses(address string) {
+	v.t.Helper()
+	v.click("forget")
+	v.sees("a question about the key", `$('confirm').open && text('confirm').includes(`+quote(address)+`)`)
+	v.click("confirm-yes")
+}
+
+// makes makes a key, and returns its address.
+func (v *visitor) makes() string {
+	v.t.Helper()
+	v.click("create")
+	v.sees("a field for the name", `!$('register').hidden`)
+	return v.reads("address")
+}
+
+// shares has two tabs, of which one tells the other nothing: no tab writes over or removes what another has kept.
+func (v *visitor) shares(mute *visitor) {
+	mute.before(`BroadcastChannel.prototype.postMessage = () => {}`)
+	mute.open(v.archiver())
+	mute.sees("that it is connected", `text('status') === 'Connected'`)
+	first := mute.makes()
+	v.click("create")
+	v.sees("the key of the other tab", `text('address') === `+quote(first)+` && /another tab has it/.test(text('wallet-said'))`)
+
+	mute.loses(first)
+	mute.sees("the start", `!$('no-key').hidden`)
+	second := mute.makes()
+	v.loses(first)
+	v.sees("the other tab's new key", `text('address') === `+quote(second)+` && /Nothing was removed/.test(text('wallet-said'))`)
+
+	v.loses(second)
+	v.sees("the start", `!$('no-key').hidden`)
+	mute.sees("that the key is gone", `!$('no-key').hidden && /removed the key/.test(text('wallet-said'))`)
+	mute.quiet()
 }
 
 // The page is there before any node, on a computer whose clock is wrong, and beside a PeerJS server at

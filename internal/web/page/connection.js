@@ -1,5 +1,5 @@
 // The card about the connection: which node, how it was reached, how fast it answers.
-import { $, make, show, brief, what, todo } from './dom.js'
+import { $, make, show, brief, what, remedy } from './dom.js'
 
 const SVG = 'http://www.w3.org/2000/svg'
 const KEPT = 60 // round trips in the plot, one a second
@@ -27,7 +27,7 @@ export function newConnection (changed) {
 
   function step ({ at, phase, ms, peer, state, error }) {
     if (state === 'failed' && !main) {
-      $('failing').textContent = `${what({ message: error })} ${todo({ hop: peer ? phase : 'archiver', message: error })}`
+      $('failing').textContent = `${what({ message: error })} ${remedy({ hop: peer ? phase : 'archiver', message: error })}`
       show($('failing'))
     }
     if (state !== 'done') return

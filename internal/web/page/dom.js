@@ -30,8 +30,8 @@ export function what ({ message }) {
   return sentence(message)
 }
 
-// todo says what may help against a failure.
-export function todo ({ hop, message }) {
+// remedy says what may help against a failure.
+export function remedy ({ hop, message }) {
   if (/no node is active/.test(message)) return 'Nodes come and go. This page tries again by itself.'
   return REMEDY[hop] ?? 'Load the page again. If it stays, tell who runs this server.'
 }
@@ -49,7 +49,7 @@ export function say (id, kind, ...words) {
   place.replaceChildren(...words)
 }
 
-export const fail = (id, err) => say(id, 'bad', [what(err), err.hop && todo(err)].filter(Boolean).join(' '))
+export const fail = (id, err) => say(id, 'bad', [what(err), err.hop && remedy(err)].filter(Boolean).join(' '))
 
 // busy keeps a form from being sent twice.
 export async function busy (form, work) {

@@ -48,6 +48,11 @@ export async function sign ({ address, secret }, tx) {
 
 // ---- Between visits it is in the browser's database ----
 
+// What one tab does with it the others are told, and none writes over what another has kept.
+
+const tabs = new BroadcastChannel('liberdus keys')
+
+// store returns what is kept, after work was done with it.
 function store (mode, work) {
   return new Promise((resolve, reject) => {
     const opening = indexedDB.open('liberdus', 1)
@@ -56,13 +61,29 @@ function store (mode, work) {
     opening.onsuccess = () => {
       const db = opening.result
       const transaction = db.transaction('keys', mode)
-      const request = work(transaction.objectStore('keys'))
+      const keys = transaction.objectStore('keys')
+      const request = keys.get('own')
+      request.onsuccess = () => work(keys, request.result)
       transaction.oncomplete = () => { db.close(); resolve(request.result) }
       transaction.onabort = () => { db.close(); reject(transaction.error) }
     }
   })
 }
 
-export const load = () => store('readonly', keys => keys.get('own'))
-export const keep = key => store('readwrite', keys => keys.put(key, 'own'))
-export const forget = () => store('readwrite', keys => keys.delete('own'))
+// change does work unless there is a key of another address, which it returns then.
+async function change (address, work) {
+  let other
+  await store('readwrite', (keys, there) => {
+    if (there && there.address !== address) other = there
+    else work(keys)
+  })
+  if (!other) tabs.postMessage('')
+  return other
+}
+
+export const load = () => store('readonly', () => {})
+export const keep = key => change(key.address, keys => keys.put(key, 'own'))
+export const forget = address => change(address, keys => keys.delete('own'))
+
+// onChange calls f when another tab has kept a key or removed it.
+export const onChange = f => tabs.addEventListener('message', f)

@@ -1,6 +1,6 @@
 // The page: connects to a node, and gives the connection to its parts.
 import { connect } from '/liberdus.js'
-import { $, show, what, todo, sentence } from './dom.js'
+import { $, show, what, remedy, sentence } from './dom.js'
 import { newConnection } from './connection.js'
 import { newFrames } from './frames.js'
 import { newTools } from './tools.js'
@@ -21,7 +21,7 @@ function status (state) {
 function trouble (err) {
   status('failed')
   $('trouble-what').textContent = what(err)
-  $('trouble-todo').textContent = todo(err)
+  $('trouble-remedy').textContent = remedy(err)
   show($('trouble'))
 }
 

@@ -12,8 +12,10 @@ export function lib (wei, places = 18) {
   return fraction ? `${grouped}.${fraction}` : grouped
 }
 
-// wei reads an amount of LIB.
+// wei reads an amount of LIB. A comma may stand before a fraction or between thousands: what can be
+// read both ways is neither.
 export function wei (text) {
+  if (/^\s*[1-9]\d{0,2},\d{3}\s*$/.test(text)) throw Error(`${text.trim()} can be read in two ways. Write ${text.trim().replace(',', '')}, or ${text.trim().replace(',', '.')}`)
   const [, whole, fraction = ''] = text.trim().replace(',', '.').match(/^(\d{1,40})(?:\.(\d{0,18}))?$/) ?? []
   if (whole === undefined) throw Error(text.trim() ? 'That is not an amount. Write it like 10 or 0.5' : 'Enter an amount')
   return BigInt(whole) * WEI + BigInt(fraction.padEnd(18, '0'))

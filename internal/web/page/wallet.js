@@ -7,6 +7,7 @@ import { lib, wei, feeOf, isName, registration, transfer, resolve, settle, expla
 export function newWallet (network) {
   let client, key, account, fee, stop
   let file // of a key that was made since the page was opened
+  let homeless = false // what there is of a key is in this tab alone
   let asked = 0 // counts what was read, so that what comes late does not count
 
   // draw shows what there is to do next.
@@ -69,16 +70,54 @@ export function newWallet (network) {
     }
   }
 
+  // use takes a key over, and keeps it.
   async function use (chosen) {
-    key = chosen
-    account = undefined
-    await remember()
-    draw()
-    await follow()
+    const other = await remember(chosen)
+    if (other) return adopt(other, 'This browser has this key already: another tab has it. To use another one, save this one and remove it first.')
+    await take(chosen)
     if (!account) $('name').focus()
   }
 
-  const remember = () => keys.keep(key).catch(() => say('wallet-said', 'bad', 'This browser cannot keep the key. Save its file, or it is gone when you close the page.'))
+  // adopt goes on with what another tab has done.
+  async function adopt (there, words) {
+    forgotten()
+    await take(there)
+    say('wallet-said', '', words)
+  }
+
+  async function take (chosen) {
+    key = chosen
+    account = undefined
+    draw()
+    await follow()
+  }
+
+  // forgotten clears what belongs to the key.
+  function forgotten () {
+    stop?.()
+    stop = key = file = account = undefined
+    $('events').replaceChildren()
+    show($('activity'), false)
+    for (const id of ['send-said', 'register-said', 'wallet-said']) say(id, '')
+  }
+
+  // remember keeps a key, unless another tab has kept another, which it returns.
+  async function remember (chosen) {
+    try {
+      return await keys.keep(chosen)
+    } catch {
+      homeless = true
+      say('wallet-said', 'bad', 'This browser cannot keep the key. Save its file, or it is gone when you close the page.')
+    }
+  }
+
+  keys.onChange(async () => {
+    const there = await keys.load().catch(() => undefined)
+    if (homeless) return
+    if (there?.address !== key?.address) return adopt(there, there ? 'Another tab has changed the key.' : 'Another tab has removed the key.')
+    if (there) key.saved = there.saved
+    draw()
+  })
 
   $('create').addEventListener('click', async () => {
     const made = await keys.create()
@@ -104,7 +143,7 @@ export function newWallet (network) {
     make('a', { href: url, download: `liberdus-key-${key.address.slice(0, 8)}.json` }).click()
     setTimeout(URL.revokeObjectURL, 10000, url)
     key.saved = true
-    remember()
+    remember(key)
     draw()
     $(account ? 'to' : 'name').focus()
   }
@@ -119,14 +158,13 @@ export function newWallet (network) {
   })
 
   $('forget').addEventListener('click', async () => {
-    const text = 'Only its file brings it back. Have you saved that?'
-    if (!await confirmed({ title: 'Remove the key?', text, yes: 'Remove it' })) return
-    await keys.forget()
-    stop?.()
-    stop = key = file = account = undefined
-    $('events').replaceChildren()
-    show($('activity'), false)
-    for (const id of ['send-said', 'register-said', 'wallet-said']) say(id, '')
+    const { address, saved } = key
+    const text = saved ? 'Only its file brings it back. Do you still have that?' : 'Its file was never saved. Nobody can use this account ever again, and what it has is lost.'
+    const facts = [['Address', address], ...account ? [['Balance', `${lib(account.data.balance, 4)} LIB`]] : []]
+    if (!await confirmed({ title: 'Remove the key?', facts, text, yes: saved ? 'Remove it' : 'Lose it' }) || key?.address !== address) return
+    const other = await keys.forget(address).catch(() => {})
+    if (other) return adopt(other, 'Nothing was removed: another tab has another key, which is shown now.')
+    forgotten()
     draw()
     $('create').focus()
   })
@@ -147,8 +185,8 @@ export function newWallet (network) {
   $('register').addEventListener('submit', event => {
     event.preventDefault()
     busy(event.target, async () => {
-      const name = $('name').value.trim().toLowerCase()
-      if (!isName(name)) return say('register-said', 'bad', 'A name has 1 to 20 small letters and digits.')
+      const name = $('name').value.trim()
+      if (!isName(name)) return say('register-said', 'bad', `A name has 1 to 20 small letters and digits.${isName(name.toLowerCase()) ? ` It may be ${name.toLowerCase()}.` : ''}`)
       try {
         if (await put('register-said', net => registration(key, net, name))) {
           say('register-said', '')
@@ -164,6 +202,7 @@ export function newWallet (network) {
   $('send').addEventListener('submit', event => {
     event.preventDefault()
     busy(event.target, async () => {
+      const from = key
       try {
         const amount = wei($('amount').value)
         if (!amount) throw Error('Enter an amount above zero')
@@ -172,7 +211,7 @@ export function newWallet (network) {
         const to = await resolve(client, typed, true)
         if (to === key.address) throw Error('That is your own account')
         const facts = [...typed === to ? [] : [['To', typed]], ['Address', to], ['Amount', `${lib(amount)} LIB`], ['Fee', `${lib(fee, 6)} LIB`], ['Leaves you', `${lib(account.data.balance - amount - fee, 4)} LIB`]]
-        if (!await confirmed({ title: `Send ${lib(amount)} LIB?`, facts, yes: 'Send' })) return say('send-said', '', 'Nothing was sent.')
+        if (!await confirmed({ title: `Send ${lib(amount)} LIB?`, facts, yes: 'Send' }) || key !== from) return say('send-said', '', 'Nothing was sent.')
         if (await put('send-said', net => transfer(key, net, to, amount, fee))) {
           say('send-said', 'good', `Sent ${lib(amount)} LIB to ${typed === to ? brief(to) : typed}.`)
           event.target.reset()
