@@ -197,3 +197,6 @@ func OpsURL(role any) string {
 	}
 	return "http://" + o.listener.Addr().String()
 }
+
+// CloseSessions closes n's sessions for good, as n itself does when it stops.
+func CloseSessions(n *Consensor) { n.peer.Close() }

@@ -106,7 +106,7 @@ func (l *link) wait(err error) time.Duration {
 }
 
 // connect is one connection to the archiver, from its /rtc to its end.
-func (l *link) connect(ctx context.Context) error {
+func (l *link) connect(ctx context.Context) (err error) {
 	at, err := l.archiver.Signalling(ctx)
 	if err != nil {
 		return err
@@ -128,7 +128,10 @@ func (l *link) connect(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("signalling: %w", err)
 	}
-	defer l.leave(ctx, sig, foreign)
+	defer func() {
+		// A node that stops may have closed its sessions before this is told.
+		l.leave(ctx, sig, foreign, ctx.Err() != nil || errors.Is(err, rtc.ErrClosed))
+	}()
 	attached, err := l.peer.Attach(l.server(), sig)
 	if err != nil {
 		return err
@@ -168,8 +171,8 @@ func (l *link) connect(ctx context.Context) error {
 
 // leave closes the connection; if the node stops, it says goodbye first, and
 // waits until clients can no longer see it on the list.
-func (l *link) leave(ctx context.Context, sig *signaling.Client, foreign bool) {
-	if ctx.Err() == nil {
+func (l *link) leave(ctx context.Context, sig *signaling.Client, foreign, stops bool) {
+	if !stops {
 		sig.Close()
 		return
 	}
