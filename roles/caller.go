@@ -2,6 +2,7 @@ package roles
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/netip"
 
@@ -21,14 +22,20 @@ func (n *Consensor) countCallers() error {
 	if err != nil {
 		return &UsageError{Err: err}
 	}
-	f := &front{proxies: proxies, log: n.log}
-	n.api.Callers(func(r *http.Request) netip.Addr {
+	n.api.Callers(placesOf(exempt, proxies, n.log))
+	return nil
+}
+
+// placesOf tells under which addresses requests over HTTP count, the zero Addr of
+// those that are exempt.
+func placesOf(exempt, proxies clientip.Networks, log *slog.Logger) func(*http.Request) netip.Addr {
+	f := &front{proxies: proxies, log: log}
+	return func(r *http.Request) netip.Addr {
 		if addr := f.addrOf(r); !exempt.Contains(addr) {
 			return clientip.Place(addr)
 		}
 		return netip.Addr{}
-	})
-	return nil
+	}
 }
 
 // workOf is the context of a session's requests.

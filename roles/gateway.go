@@ -6,12 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
-	"net/netip"
+	"slices"
 
 	"github.com/liberdus/liberdus/internal/api"
 	"github.com/liberdus/liberdus/internal/certs"
-	"github.com/liberdus/liberdus/internal/clientip"
 	"github.com/liberdus/liberdus/internal/config"
 	"github.com/liberdus/liberdus/roles/client"
 )
@@ -30,7 +28,6 @@ type Gateway struct {
 	asker  *asker
 	polls  *pollFeed
 	api    *api.API
-	exempt clientip.Networks
 	gate   *gate
 	doors  doors // of http; filled by Run
 }
@@ -48,8 +45,13 @@ func NewGateway(cfg config.Gateway, cc client.Config, log *slog.Logger) (_ *Gate
 			g.Close()
 		}
 	}()
-	if g.exempt, err = cfg.Exempt(); err != nil {
+	exempt, err := cfg.Exempt()
+	if err != nil {
 		return nil, &UsageError{Err: fmt.Errorf("--limit-exempt: %w", err)}
+	}
+	proxies, err := cfg.Proxies()
+	if err != nil {
+		return nil, &UsageError{Err: fmt.Errorf("--trusted-proxy: %w", err)}
 	}
 	if cfg.TLSCert != "" {
 		if g.certs, err = certs.OpenFiles(cfg.TLSCert, cfg.TLSKey, g.log); err != nil {
@@ -67,20 +69,12 @@ func NewGateway(cfg config.Gateway, cc client.Config, log *slog.Logger) (_ *Gate
 	g.polls = newPollFeed(g.client, cfg.MaxPolls, g.log)
 	g.api = api.NewGateway(g.asker, g.log)
 	g.api.Polls(g.polls, cfg.MaxPolls)
-	g.api.Callers(g.callerOf)
+	g.api.Callers(placesOf(exempt, proxies, g.log))
 	// Those who are exempt count in all, though not by their addresses: a browser's
 	// pages all come from loopback.
-	g.gate = newGate(maxGatewayConns, maxGatewayConns/4, nil, g.exempt, g.log.With("part", "gate"))
-	g.gate.remedy = "name with --limit-exempt a proxy that speaks for many"
+	g.gate = newGate(maxGatewayConns, maxGatewayConns/4, nil, slices.Concat(exempt, proxies), g.log.With("part", "gate"))
+	g.gate.remedy = "name a proxy that speaks for many with --trusted-proxy"
 	return g, nil
-}
-
-// callerOf is the address under which a request counts.
-func (g *Gateway) callerOf(r *http.Request) netip.Addr {
-	if addr := clientip.Direct(r); !g.exempt.Contains(addr) {
-		return clientip.Place(addr)
-	}
-	return netip.Addr{}
 }
 
 // URL returns where the gateway is.
@@ -97,12 +91,8 @@ func (g *Gateway) URL() string {
 // running but its sessions. A clean stop is nil. The function ready is called once
 // there is a session with a node, or none could be had at first.
 func (g *Gateway) Run(ctx context.Context, ready func()) error {
-	var l net.Listener = g.doors.open(g.http, g.log)
-	if g.certs != nil {
-		l = certs.NewListener(l, g.certs.TLS(), "This port speaks TLS: use "+g.URL()+"\n")
-	}
 	parts := []part{
-		serveHTTP("http", l, g.door(), g.gate, idleTimeProxy, g.log),
+		serveHTTP("http", g.listener(), g.door(), g.gate, idleTimeProxy, g.log),
 		{"polls", g.polls.run},
 		{"nodes", func(ctx context.Context) error { return g.reach(ctx, ready) }},
 		tally(g.counts, g.log),
@@ -112,6 +102,15 @@ func (g *Gateway) Run(ctx context.Context, ready func()) error {
 	}
 	g.warn()
 	return runParts(ctx, g.log, parts...)
+}
+
+// listener is what HTTP is served on.
+func (g *Gateway) listener() net.Listener {
+	d := g.doors.open(g.http, g.log)
+	if g.certs == nil {
+		return g.api.Listener(d)
+	}
+	return certs.NewListener(d, g.certs.TLS(), "This port speaks TLS: use "+g.URL()+"\n")
 }
 
 // reach says "ready" once it is known whether a node can be reached, and keeps

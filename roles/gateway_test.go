@@ -125,6 +125,7 @@ func TestGatewayAnswersAsANode(t *testing.T) {
 		{"GET", "/account/" + user.Address(), ""},
 		{"GET", "/account/" + network, ""},
 		{"GET", "/account/%61%20b?x=/y", ""},
+		{"GET", "/account/nobody?x=%zz", ""},
 		{"GET", "/account/id", `{"id":"` + user.Address() + `"}`},
 		{"GET", "/account/id", `{"id":7}`},
 		{"GET", "/account/id", `{"id"`},

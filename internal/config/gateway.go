@@ -17,8 +17,10 @@ type Gateway struct {
 	AllowHost   []string `toml:"allow_host"`   // beside addresses and localhost; empty: any, but on loopback none
 	AllowOrigin []string `toml:"allow_origin"` // empty: any
 	LimitExempt []string `toml:"limit_exempt"`
-	Requests    int      `toml:"requests"`  // in hand at once, without polls
-	MaxPolls    int      `toml:"max_polls"` // long polls that are held at once
+	// TrustedProxy are those whose X-Forwarded-For is believed.
+	TrustedProxy []string `toml:"trusted_proxy"`
+	Requests     int      `toml:"requests"`  // in hand at once, without polls
+	MaxPolls     int      `toml:"max_polls"` // long polls that are held at once
 }
 
 // PortGateway is the default port of a gateway.
@@ -26,7 +28,7 @@ const PortGateway = ":8080"
 
 func defaultGateway() Gateway {
 	return Gateway{
-		Listen: "127.0.0.1" + PortGateway, AllowHost: []string{}, AllowOrigin: []string{}, LimitExempt: loopback(),
+		Listen: "127.0.0.1" + PortGateway, AllowHost: []string{}, AllowOrigin: []string{}, LimitExempt: loopback(), TrustedProxy: []string{},
 		Requests: 512, MaxPolls: 1024,
 	}
 }
@@ -51,6 +53,9 @@ func (g Gateway) Validate() error {
 	if _, err := g.Exempt(); err != nil {
 		c.add("limit-exempt", err)
 	}
+	if _, err := g.Proxies(); err != nil {
+		c.add("trusted-proxy", err)
+	}
 	if g.Requests < 1 {
 		c.add("requests", fmt.Errorf("%d is under 1", g.Requests))
 	}
@@ -63,5 +68,11 @@ func (g Gateway) Validate() error {
 // AllowedOrigins returns AllowOrigin as browsers send origins.
 func (g Gateway) AllowedOrigins() []string { return origins(g.AllowOrigin) }
 
-// Exempt returns LimitExempt as networks.
-func (g Gateway) Exempt() (clientip.Networks, error) { return clientip.Parse(g.LimitExempt) }
+// Exempt returns LimitExempt as networks, which behind trusted proxies is nobody
+// by default, as with an archiver.
+func (g Gateway) Exempt() (clientip.Networks, error) {
+	return exempt(g.LimitExempt, len(g.TrustedProxy) > 0)
+}
+
+// Proxies returns the networks of trusted proxies.
+func (g Gateway) Proxies() (clientip.Networks, error) { return clientip.Parse(g.TrustedProxy) }
