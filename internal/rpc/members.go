@@ -18,8 +18,8 @@ func (m member) is(name string) bool {
 }
 
 // members calls found for each member of the object that text is, and returns
-// false if it is none. The text must be valid JSON in UTF-8: it is read once for
-// that, and here only for where its members begin and end.
+// false if it is none. The text must be valid JSON: it is read once for that, and
+// here only for where its members begin and end.
 func members(text []byte, found func(member)) bool {
 	i := skipSpace(text, 0)
 	if i == len(text) || text[i] != '{' {

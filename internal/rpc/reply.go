@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 )
 
 // A Reply is what a node answered.
@@ -36,33 +37,65 @@ func (c *Client) Run() error {
 
 // settle gives a reply to the request it answers. What answers none is dropped.
 func (c *Client) settle(msg []byte) {
-	var w struct { // all raw: no slip of a node may keep a caller waiting
-		ID, Type, Status, Body, ContentType, Sender, Subscription, End json.RawMessage
-	}
-	if json.Unmarshal(msg, &w) != nil {
+	w, ok := decodeReply(msg)
+	if !ok {
 		return
 	}
-	if w.Subscription != nil && given(w.ID) == nil && stringOf(w.Type) == "event" {
-		c.push(stringOf(w.Subscription), w.Body, given(w.End))
+	if w.subscription != nil && given(w.id) == nil && stringOf(w.kind) == "event" {
+		c.push(stringOf(w.subscription), w.body, given(w.end))
 		return
 	}
-	p := c.take(given(w.ID), stringOf(w.Type))
+	p := c.take(given(w.id), stringOf(w.kind))
 	if p == nil {
 		return
 	}
-	status, err := statusFrom(given(w.Status))
+	status, err := statusFrom(given(w.status))
 	if err != nil {
 		p.outcome <- outcome{err: err}
 		return
 	}
 	r := Reply{
-		Type: stringOf(w.Type), Status: status, Body: w.Body,
-		ContentType: stringOf(w.ContentType), Sender: stringOf(w.Sender),
+		Type: stringOf(w.kind), Status: status, Body: w.body,
+		ContentType: stringOf(w.contentType), Sender: stringOf(w.sender),
 	}
 	if p.arrived != nil {
 		p.arrived(r)
 	}
 	p.outcome <- outcome{reply: r}
+}
+
+// A message of a node, all parts as they are written: no slip of a node may keep
+// a caller waiting.
+type message struct {
+	id, kind, status, body, contentType, sender, subscription, end json.RawMessage
+}
+
+// decodeReply takes a message apart that is a JSON object.
+func decodeReply(msg []byte) (w message, ok bool) {
+	if !json.Valid(msg) {
+		return w, false
+	}
+	ok = members(msg, func(m member) { // of two with the same name the last counts
+		switch {
+		case m.is("body"):
+			w.body = m.value
+		case m.is("id"):
+			w.id = m.value
+		case m.is("type"):
+			w.kind = m.value
+		case m.is("status"):
+			w.status = m.value
+		case m.is("contentType"):
+			w.contentType = m.value
+		case m.is("sender"):
+			w.sender = m.value
+		case m.is("subscription"):
+			w.subscription = m.value
+		case m.is("end"):
+			w.end = m.value
+		}
+	})
+	return w, ok
 }
 
 // take finds the call that a reply with this id (nil for none) and type
@@ -113,11 +146,11 @@ func (c *Client) end(err error) {
 
 // stringOf returns the string that raw is, or none.
 func stringOf(raw json.RawMessage) string {
-	var s string
-	if json.Unmarshal(raw, &s) != nil {
+	if len(raw) == 0 {
 		return ""
 	}
-	return s
+	s, _ := text(raw)
+	return strings.ToValidUTF8(s, "\ufffd")
 }
 
 func statusFrom(raw json.RawMessage) (int, error) {
