@@ -2,7 +2,9 @@ package roles
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"net/http"
 	"sync"
 	"time"
 
@@ -22,6 +24,8 @@ type pollFeed struct {
 	ctx    context.Context // of the subscriptions
 	stop   context.CancelFunc
 	wg     sync.WaitGroup // of the subscriptions
+
+	ended seldom // subscriptions, by themselves
 
 	mu     sync.Mutex
 	topics map[string]*polled // guarded by mu; by account
@@ -221,16 +225,24 @@ func (f *pollFeed) follow(ctx context.Context, t *polled) {
 	for {
 		e, err := sub.Next(ctx)
 		if err != nil {
-			if ctx.Err() == nil {
-				f.log.Warn("an account is watched no more", "account", t.account, "err", err)
-			}
-			f.mu.Lock()
-			defer f.mu.Unlock()
-			f.drop(t, rpc.EndUnavailable)
+			f.lose(ctx, t, err)
 			return
 		}
 		f.changed(t, rpc.Event{Account: e.Account, Timestamp: e.Timestamp, ChatTimestamp: e.ChatTimestamp, Seq: e.Seq})
 	}
+}
+
+// lose ends what waits for news of an account that no node will tell any more, or
+// nobody wants: then ctx has ended.
+func (f *pollFeed) lose(ctx context.Context, t *polled, err error) {
+	if ctx.Err() == nil {
+		if n, ok := f.ended.due(time.Now()); ok {
+			f.log.Warn("an account is watched no more", "times", n, "account", t.account, "err", err)
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.drop(t, rpc.EndUnavailable)
 }
 
 // fail answers those who wait for a subscription that cannot be had.
@@ -238,9 +250,17 @@ func (f *pollFeed) fail(t *polled, err error) {
 	f.log.Debug("no subscription", "account", t.account, "err", err)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	t.fault = new(rpc.FaultAt(rpc.Unavailable, client.Hop(err), "no node tells of the account: "+oneLine(err)))
+	t.fault = new(notTold(err))
 	f.drop(t, rpc.EndUnavailable)
 	close(t.stands)
+}
+
+// notTold says why no node tells of an account.
+func notTold(err error) rpc.Response {
+	if fault, ok := errors.AsType[*rpc.FaultError](err); ok && fault.Status == http.StatusTooManyRequests {
+		return rpc.FaultAfter("no node tells of the account: "+fault.Text, max(askerRetry, fault.RetryAfter))
+	}
+	return rpc.FaultAt(rpc.Unavailable, client.Hop(err), "no node tells of the account: "+oneLine(err))
 }
 
 // changed tells of e, unless a node that is behind tells of an earlier chat.

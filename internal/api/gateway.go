@@ -28,9 +28,15 @@ func NewGateway(nodes Nodes, log *slog.Logger) *API {
 	return a
 }
 
-// askOn asks the nodes. A body that is no JSON, which no data channel carries, is
-// refused in the words of a node.
+// askOn asks the nodes, to the end or the deadline: what a caller has sent before
+// it went is done, and one that only sends no more may still read. A body that is
+// no JSON, which no data channel carries, is refused in the words of a node.
 func (a *API) askOn(ctx context.Context, f found, r rpc.Request) rpc.Response {
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(context.WithoutCancel(ctx), deadline)
+		defer cancel()
+	}
 	switch {
 	case f.method == http.MethodPost && len(r.Body) > 0:
 		return a.injectOver(ctx, r)

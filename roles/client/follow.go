@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"sync"
@@ -32,8 +33,9 @@ type follower struct {
 
 	// Owned by run.
 	since   int64
-	stood   bool // there has been a subscription
-	attempt int  // failures in a row
+	stood   bool      // there has been a subscription
+	attempt int       // failures in a row
+	refused []*member // the latest whose nodes would not tell, though they answer
 }
 
 // run follows the account until ctx ends, which is no error, told fails, or the
@@ -57,11 +59,26 @@ func (f *follower) run(ctx context.Context) error {
 			return err
 		}
 		d := f.pause()
-		f.p.log.Warn("the subscription was lost, and is renewed", "account", f.account, "err", err, "retryIn", d.Round(time.Millisecond).String())
+		f.p.log.Log(ctx, f.p.lossLevel(), "the subscription was lost, and is renewed", "account", f.account, "err", err, "retryIn", d.Round(time.Millisecond).String())
 		held.end(ctx)
 		held = holding{}
 		wait(ctx, d)
 	}
+}
+
+// lossEvery is the time between two warnings of subscriptions that are lost: with
+// one session many may be.
+const lossEvery = time.Second
+
+// lossLevel is how loudly to tell of a subscription that is lost.
+func (p *pool) lossLevel() slog.Level {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if time.Since(p.lossSaid) < lossEvery {
+		return slog.LevelDebug
+	}
+	p.lossSaid = time.Now()
+	return slog.LevelWarn
 }
 
 // errMoved says that the session is worn, and that its successor is there.
@@ -117,22 +134,42 @@ func (h *holding) end(ctx context.Context) {
 func (f *follower) subscribe(ctx context.Context) (holding, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, f.timeout, fmt.Errorf("not subscribed within %v", f.timeout))
 	defer cancel()
-	m, err := f.p.take(ctx, nil)
-	if err != nil {
-		return holding{}, err
-	}
-	sub, err := m.Subscribe(ctx, f.account, f.since)
-	if err != nil {
+	m, err := f.p.take(ctx, f.refused)
+	for err == nil {
+		var sub *rpc.Subscription
+		if sub, err = m.Subscribe(ctx, f.account, f.since); err == nil {
+			f.begin(sub, m)
+			return holding{f.p, m, sub}, nil
+		}
+		err = subscribeError(ctx, m.peerID, err)
 		f.p.giveBack(m)
-		f.p.leave(m, err)
-		return holding{}, subscribeError(ctx, m.peerID, err)
+		f.leave(m, err)
+		if !isRefusal(err) {
+			break
+		}
+		next, nerr := f.p.choose(f.refused, false) // that is open already
+		if next == nil || nerr != nil {
+			break
+		}
+		m, err = next, nil
 	}
-	f.since = sub.Since()
+	return holding{}, err
+}
+
+// begin notes that a subscription stands.
+func (f *follower) begin(sub *rpc.Subscription, m *member) {
+	f.since, f.refused = sub.Since(), nil
 	if !f.stood {
 		f.stood = true
 		f.begun(m.peerID)
 	}
-	return holding{f.p, m, sub}, nil
+}
+
+// isRefusal reports whether a node answers that it will not tell of an account
+// now: another may, and this one may do all else.
+func isRefusal(err error) bool {
+	fault, refused := errors.AsType[*rpc.FaultError](err)
+	return refused && !isFinal(fault)
 }
 
 func subscribeError(ctx context.Context, peer string, err error) error {
@@ -146,12 +183,34 @@ func subscribeError(ctx context.Context, peer string, err error) error {
 	return atNode("peer %s: %w", peer, cause(ctx, err))
 }
 
-// leave has the next request open another session, if err says that this node
-// cannot be used now.
-func (p *pool) leave(m *member, err error) {
-	if !isFinal(err) {
-		p.forget(m)
-		m.close()
+// maxRefused is how many refusals of one account are remembered.
+const maxRefused = 16
+
+// leave has the subscription go on elsewhere after err. A session that others use
+// stays: that a node does not tell of one account is no reason to take the rest
+// from them.
+func (f *follower) leave(m *member, err error) {
+	end, ended := errors.AsType[*rpc.EndError](err)
+	switch {
+	case isFinal(err):
+		return
+	case errors.Is(err, rpc.ErrClosed), ended && end.Reason != rpc.EndUnavailable:
+		f.p.forget(m)
+		return
+	}
+	f.refused = append(f.refused, m)
+	if len(f.refused) > maxRefused {
+		f.refused = f.refused[1:]
+	}
+	f.p.forgetIdle(m)
+}
+
+// forgetIdle gives up a session that nobody uses.
+func (p *pool) forgetIdle(m *member) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if m.users == 0 {
+		m.retire()
 	}
 }
 
@@ -179,7 +238,7 @@ func (f *follower) listen(ctx context.Context, h holding) error {
 		case until.Err() != nil:
 			return errMoved
 		case ended:
-			h.p.leave(h.m, err)
+			f.leave(h.m, err)
 			return atNode("peer %s: %w", h.m.peerID, err)
 		default:
 			h.p.forget(h.m)

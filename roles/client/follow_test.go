@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -181,6 +182,36 @@ func TestFollow(t *testing.T) {
 		}
 		if want := []int64{1, 2, 3, 4, 5, 6}; !slices.Equal(log.seqs, want) {
 			t.Errorf("told %v, want %v", log.seqs, want)
+		}
+	})
+}
+
+// A node that refuses one subscription keeps its session, on which there are others.
+func TestARefusedSubscriptionLeavesTheOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &ledgerFeed{seq: 1}
+		nodes := serving(t, f, "1", "2")
+		l := lineTo(t, nodes...)
+		log, ended := &told{}, make(chan error, 1)
+		ctx, stop := context.WithCancel(t.Context())
+		go func() { ended <- client.Follow(ctx, l, "a", 0, log.add) }()
+		synctest.Wait()
+		f.refuse = new(rpc.FaultAfter("full", time.Second))
+		if err := client.Follow(ctx, l, "b", 0, (&told{}).add); err == nil || !strings.Contains(err.Error(), "429") {
+			t.Errorf("Follow = %v, want that it is refused with 429", err)
+		}
+		time.Sleep(time.Hour)
+		f.change()
+		synctest.Wait()
+		log.last(t, 2, "1")
+		select {
+		case <-nodes[0].shut:
+			t.Error("the session was closed")
+		default:
+		}
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("Follow = %v at the end, want nil", err)
 		}
 	})
 }

@@ -15,7 +15,8 @@ type member struct {
 
 	users   int           // guarded by pool.mu; requests in hand
 	retired bool          // guarded by pool.mu; takes no more requests
-	given   chan struct{} // guarded by pool.mu; made by ghost, closed by retire
+	given   chan struct{} // guarded by mu; made by gone, closed by retire
+	gaveUp  bool          // guarded by mu; given is closed
 
 	mu    sync.Mutex
 	open  int       // guarded by mu; requests that wait for a reply
@@ -41,8 +42,9 @@ func (m *member) gone() chan struct{} {
 func (m *member) retire() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if !m.retired {
-		m.retired = true
+	m.retired = true
+	if !m.gaveUp {
+		m.gaveUp = true
 		close(m.gone())
 	}
 }

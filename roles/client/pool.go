@@ -39,6 +39,8 @@ type pool struct {
 	members []*member // guarded by mu; all that are open
 	closed  bool      // guarded by mu
 	failed  error     // guarded by mu; why a session could not be opened at last
+
+	lossSaid time.Time // guarded by mu; when it was warned of a lost subscription
 }
 
 // newPool returns a pool over the sessions that open opens. It opens none yet.
@@ -175,11 +177,14 @@ func (p *pool) adopt(m *member) bool {
 	return true
 }
 
-// giveBack ends a use of m.
+// giveBack ends a use of m, which is given up after the last if it takes no more
+// requests.
 func (p *pool) giveBack(m *member) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	m.users--
+	if m.users--; m.users == 0 && m.retired {
+		m.retire()
+	}
 }
 
 // forget has no request begin on m any more.
