@@ -14,10 +14,11 @@ func attackScenarios() []scenario {
 	all := scenario{
 		section: "Signalling server, under attack", name: "bad input",
 		about: "10,000 sockets say nothing and read nothing, 500 send text that is no JSON as fast as they can, 500 text that is not UTF-8, one sends messages of 100 MiB, " +
-			"one sends itself offers and reads none; who is thrown out comes back after a second. They come from the load's core; 16 honest pairs on the server's core relay 400 offers a second meanwhile. " +
+			"one sends itself offers and reads none; who is thrown out comes back after a second. They come from the load's core; 16 honest pairs on the server's core, which they get before it, relay 400 offers a second meanwhile. " +
 			"Nobody is exempt from limits; attackers have 100 addresses, honest peers 16 others",
-		sides: []side{{name: liberdus, measure: measureAttack(attackArgs{Silent: 10_000, Garbage: 500, Invalid: 500, Big: 1, Mute: 1})}},
+		sides: attackSides(attackArgs{Silent: 10_000, Garbage: 500, Invalid: 500, Big: 1, Mute: 1}),
 		metrics: []metric{
+			{name: survives, more: true, goals: []goal{{"", 1}}},
 			{name: "p99 latency under attack against before", goals: []goal{{"", 2}}},
 			{name: "p99 latency before", unit: "µs"},
 			{name: "p99 latency under attack", unit: "µs"},
@@ -40,7 +41,7 @@ func attackScenarios() []scenario {
 	} {
 		s := all
 		s.name, s.about = part.name, part.about
-		s.sides = []side{{name: liberdus, measure: measureAttack(part.args)}}
+		s.sides = attackSides(part.args)
 		scenarios = append(scenarios, s)
 	}
 	return scenarios
@@ -51,45 +52,76 @@ const (
 	honestPace  = 40 * time.Millisecond
 )
 
-func measureAttack(a attackArgs) func(context.Context, *env) (figures, error) {
-	return func(ctx context.Context, e *env) (figures, error) {
-		s, err := e.archiver(ctx, "--concurrent-limit", "12000", "--limit-exempt", "")
-		if err != nil {
-			return nil, err
-		}
-		honest, err := e.loadOn(onServerCore, "signalling")
-		if err != nil {
-			return nil, err
-		}
-		h := honestPeers{e: e, s: s, l: honest}
-		h.relay(ctx) // to warm up
-		before := h.relay(ctx)
-		bad, err := e.load("attack")
-		if err != nil {
-			return nil, err
-		}
-		a.Addr = s.addr
-		if e.quick {
-			a.Silent, a.Garbage, a.Invalid = a.Silent/20, a.Garbage/20, a.Invalid/20
-		}
-		if err := bad.do(ctx, "attack", a, nil); err != nil {
-			return nil, err
-		}
-		under := h.relay(ctx)
-		if h.err != nil {
-			return nil, h.err
-		}
-		rss, err := s.rss()
-		return figures{
-			"p99 latency under attack against before": under.p99 / before.p99,
-			"p99 latency before":                      before.p99,
-			"p99 latency under attack":                under.p99,
-			"median latency before":                   before.median,
-			"median latency under attack":             under.median,
-			"server's processor before":               before.cpu * 100,
-			"server's processor under attack":         under.cpu * 100,
-			"resident memory under attack":            rss / (1 << 20),
-		}, err
+// survives is 1, or 0 for a server that has ended under the attack.
+const survives = "the server survives"
+
+// attackSides are the three servers under the same attack.
+func attackSides(a attackArgs) []side {
+	with := func(name string, start func(context.Context, *env) (*server, error)) side {
+		return side{name: name, measure: func(ctx context.Context, e *env) (figures, error) {
+			s, err := start(ctx, e)
+			if err != nil {
+				return nil, err
+			}
+			return measureAttack(ctx, e, s, a)
+		}}
+	}
+	return []side{
+		with(liberdus, func(ctx context.Context, e *env) (*server, error) {
+			return e.archiver(ctx, "--concurrent-limit", "12000", "--limit-exempt", "")
+		}),
+		with(npmPeer, startNPMPeer),
+		with(bareRelay, startRelay),
+	}
+}
+
+func measureAttack(ctx context.Context, e *env, s *server, a attackArgs) (figures, error) {
+	honest, err := e.loadOn(beforeServer, "signalling")
+	if err != nil {
+		return nil, err
+	}
+	h := honestPeers{e: e, s: s, l: honest}
+	h.relay(ctx) // to warm up
+	before := h.relay(ctx)
+	bad, err := e.load("attack")
+	if err != nil {
+		return nil, err
+	}
+	a.Addr = s.addr
+	if e.quick {
+		a.Silent, a.Garbage, a.Invalid = a.Silent/20, a.Garbage/20, a.Invalid/20
+	}
+	if err := bad.do(ctx, "attack", a, nil); err != nil {
+		return nil, err
+	}
+	under := h.relay(ctx)
+	f := figures{
+		survives:                    1,
+		"p99 latency before":        before.p99,
+		"median latency before":     before.median,
+		"server's processor before": before.cpu * 100,
+	}
+	if h.err != nil {
+		f[survives] = 0
+		return f, s.hasEnded(h.err)
+	}
+	rss, err := s.rss()
+	f["p99 latency under attack against before"] = under.p99 / before.p99
+	f["p99 latency under attack"] = under.p99
+	f["median latency under attack"] = under.median
+	f["server's processor under attack"] = under.cpu * 100
+	f["resident memory under attack"] = rss / (1 << 20)
+	return f, err
+}
+
+// hasEnded returns nil if the server has ended by itself, which explains err,
+// else err.
+func (s *server) hasEnded(err error) error {
+	select {
+	case <-s.ended:
+		return nil
+	case <-time.After(stopLimit):
+		return err
 	}
 }
 

@@ -53,13 +53,14 @@ type core int
 
 const (
 	onServerCore core = iota
+	beforeServer      // on its core, and always before it where root runs this: clients of a server are elsewhere, and wait for no processor of its
 	onLoadCore
 	onBothCores
 )
 
 func (e *env) core(c core) string {
 	switch c {
-	case onServerCore:
+	case onServerCore, beforeServer:
 		return e.serverCore
 	case onBothCores:
 		return e.serverCore + "," + e.loadCore
@@ -70,7 +71,11 @@ func (e *env) core(c core) string {
 // start runs a program pinned to a core. Its standard output, or its standard
 // error, is read line by line.
 func (e *env) start(on core, watchErr bool, name string, argv ...string) (*process, error) {
-	cmd := exec.Command("taskset", append([]string{"-c", e.core(on)}, argv...)...)
+	argv = append([]string{"taskset", "-c", e.core(on)}, argv...)
+	if on == beforeServer && os.Geteuid() == 0 {
+		argv = append([]string{"chrt", "-r", "1"}, argv...)
+	}
+	cmd := exec.Command(argv[0], argv[1:]...)
 	p := &process{name: name, cmd: cmd, lines: make(chan string, 64), said: new(tail), ended: make(chan struct{})}
 	r, w := io.Pipe()
 	cmd.Stdout, cmd.Stderr = w, p.said

@@ -38,8 +38,11 @@ func (o outcome) rows() []row {
 			}
 			r := base
 			r.reference = s.name + " " + amount(spreadOf(theirs).median, m.unit)
-			ratio := spreadOf(o.ratios(s.name, m))
-			r.ratio = fmt.Sprintf("%.2f (%.2f..%.2f)", ratio.median, ratio.least, ratio.most)
+			ratios := o.ratios(s.name, m)
+			ratio := spreadOf(ratios)
+			if r.ratio = "-"; len(ratios) > 0 {
+				r.ratio = fmt.Sprintf("%.2f (%.2f..%.2f)", ratio.median, ratio.least, ratio.most)
+			}
 			r.judge(m, s.name, ratio.median)
 			rows = append(rows, r)
 		}

@@ -75,12 +75,16 @@ func signallingSides(measure func(context.Context, *env, *server) (figures, erro
 		with(liberdus, func(ctx context.Context, e *env) (*server, error) {
 			return e.archiver(ctx, "--concurrent-limit", "100000")
 		}),
-		with(npmPeer, func(ctx context.Context, e *env) (*server, error) {
-			return e.listen(ctx, npmPeer, "node", filepath.FromSlash("bench/npm-peer.cjs"))
-		}),
-		with(bareRelay, func(ctx context.Context, e *env) (*server, error) { return e.serve(ctx, "relay") }),
+		with(npmPeer, startNPMPeer),
+		with(bareRelay, startRelay),
 	}
 }
+
+func startNPMPeer(ctx context.Context, e *env) (*server, error) {
+	return e.listen(ctx, npmPeer, "node", filepath.FromSlash("bench/npm-peer.cjs"))
+}
+
+func startRelay(ctx context.Context, e *env) (*server, error) { return e.serve(ctx, "relay") }
 
 // spent is the processor time a server uses for what is done meanwhile.
 func (s *server) spent(do func() error) (time.Duration, error) {

@@ -4,6 +4,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -36,6 +37,7 @@ func TestBusy(t *testing.T) {
 				inBubble(t, nil, func(t *testing.T, n *pipeNet) {
 					a := n.listen(t, "a", "t", here, true)
 					tt.do(t, n, a)
+					synctest.Wait()
 					time.Sleep(after)
 					if got := n.Busy(); got != want {
 						t.Errorf("Busy() = %v after %v, want %v", got, after, want)

@@ -35,11 +35,13 @@ const (
 	controlWait = time.Second
 
 	// What is read and thrown away of a socket that is being closed: so much as
-	// it comes, and then slowly, since who goes on sending does not listen.
+	// it comes, then a few times some more, and then nothing, since who goes on
+	// sending does not listen.
 	lingerBytes = 32 << 10
 	lingerHuge  = 64 << 20               // of somebody amid a message that is too long, or that there is no room for
 	lingerRest  = 100 * time.Millisecond // for each lingerStep
 	lingerStep  = 32 << 10
+	lingerRests = 4
 )
 
 // newSocket takes over a connection that has just been upgraded. It keeps
@@ -243,12 +245,17 @@ func (c *socket) sayGoodbye(err error) {
 // answerGoodbye answers a close frame. What waits to be written is dropped: the
 // peer reads no more.
 func (c *socket) answerGoodbye(code int) {
-	_ = c.conn.conn.SetReadDeadline(time.Now().Add(controlWait)) // before the writer sets its own
+	until := time.Now().Add(controlWait)
+	_ = c.conn.conn.SetReadDeadline(until) // before the writer sets its own
 	left, start, done := c.out.answer(code)
 	c.srv.registry.stats.drop(DropGone, len(left))
 	c.wakeIf(start)
-	for !done {
-		_, err := c.conn.skip(false)
+	for read := 0; !done; {
+		n, err := c.conn.skip(false)
+		if read += n; err == nil && read > lingerBytes { // who has closed says nothing more
+			time.Sleep(time.Until(until))
+			return
+		}
 		done = err != nil
 	}
 }
@@ -259,7 +266,7 @@ func (c *socket) answerGoodbye(code int) {
 func (c *socket) linger(most int, framed bool) {
 	until := time.Now().Add(c.srv.cfg.CloseTimeout)
 	_ = c.conn.conn.SetReadDeadline(until)
-	for read := 0; time.Now().Before(until); {
+	for read, rests := 0, 0; time.Now().Before(until); {
 		n, err := c.conn.skip(framed)
 		if errors.Is(err, io.EOF) {
 			c.answerGoodbye(0)
@@ -267,10 +274,16 @@ func (c *socket) linger(most int, framed bool) {
 		if err != nil {
 			return
 		}
-		if read += n; read >= most {
-			time.Sleep(lingerRest)
-			read -= lingerStep
+		if read += n; read < most {
+			continue
 		}
+		if rests == lingerRests {
+			time.Sleep(time.Until(until)) // closed at once he would come back sooner
+			return
+		}
+		time.Sleep(lingerRest)
+		rests++
+		read -= lingerStep
 	}
 }
 
