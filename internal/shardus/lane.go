@@ -13,7 +13,8 @@ var errBusy = errors.New("too many requests wait for the node")
 
 // A lane is how many requests may be at the node at once, and who goes next. One
 // address may have a part of them; its others wait, and let those of other
-// addresses pass. Addresses take turns.
+// addresses pass. Addresses take turns. Where all places to wait are taken, the
+// address with the most that wait gives one up for another with fewer.
 type lane struct {
 	most, share, queue int // at once, of them of one address, and waiting; fixed
 
@@ -28,8 +29,14 @@ type lane struct {
 type line struct {
 	busy    int
 	share   int // that may be busy
-	waiting []chan struct{}
+	waiting []*waiter
 	inTurn  bool
+}
+
+// A waiter is one request in a line.
+type waiter struct {
+	turn chan struct{} // closed when it may go, or is out
+	out  bool          // it gave its place up; fixed when turn is closed
 }
 
 func newLane(most, share, queue int) *lane {
@@ -38,23 +45,26 @@ func newLane(most, share, queue int) *lane {
 
 // enter waits for a place, which leave gives back. The zero Addr may have all.
 func (l *lane) enter(ctx context.Context, place netip.Addr) error {
-	turn, err := l.stand(place)
+	w, err := l.stand(place)
 	if err != nil {
 		return err
 	}
 	select {
-	case <-turn:
-		return nil
+	case <-w.turn:
 	case <-ctx.Done():
+		if l.giveUp(place, w) {
+			return errBusy
+		}
+		<-w.turn // it came in the same moment
 	}
-	if l.giveUp(place, turn) {
+	if w.out {
 		return errBusy
 	}
-	return nil // its turn came in the same moment
+	return nil
 }
 
 // stand puts a request in its line, and lets go who may.
-func (l *lane) stand(place netip.Addr) (<-chan struct{}, error) {
+func (l *lane) stand(place netip.Addr) (*waiter, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	n := l.lines[place]
@@ -65,15 +75,36 @@ func (l *lane) stand(place netip.Addr) (<-chan struct{}, error) {
 		}
 	}
 	mayGo := l.busy < l.most && n.busy < n.share
-	if !mayGo && (l.waiting >= l.queue || place.IsValid() && len(n.waiting) >= max(1, l.queue/4)) {
+	if !mayGo && (place.IsValid() && len(n.waiting) >= max(1, l.queue/4) || l.waiting >= l.queue && !l.makeRoom(n)) {
 		return nil, errBusy
 	}
 	l.lines[place] = n
-	turn := make(chan struct{})
-	n.waiting = append(n.waiting, turn)
+	w := &waiter{turn: make(chan struct{})}
+	n.waiting = append(n.waiting, w)
 	l.waiting++
 	l.admit(n)
-	return turn, nil
+	return w, nil
+}
+
+// makeRoom puts the last one out of the longest line, if that stays as long as n
+// will be. The caller holds mu.
+func (l *lane) makeRoom(n *line) bool {
+	var longest *line
+	for place, other := range l.lines {
+		if place.IsValid() && (longest == nil || len(other.waiting) > len(longest.waiting)) {
+			longest = other
+		}
+	}
+	if longest == nil || len(longest.waiting) < len(n.waiting)+2 {
+		return false
+	}
+	last := len(longest.waiting) - 1
+	w := longest.waiting[last]
+	longest.waiting = slices.Delete(longest.waiting, last, last+1)
+	l.waiting--
+	w.out = true
+	close(w.turn)
+	return true
 }
 
 // admit gives n its turn, if somebody of it may go, and lets go who may. The
@@ -87,7 +118,7 @@ func (l *lane) admit(n *line) {
 		if len(next.waiting) == 0 || next.busy >= next.share {
 			continue
 		}
-		close(next.waiting[0])
+		close(next.waiting[0].turn)
 		next.waiting = slices.Delete(next.waiting, 0, 1)
 		next.busy++
 		l.busy++
@@ -103,12 +134,15 @@ func (l *lane) takeTurn(n *line) {
 	}
 }
 
-// giveUp takes a request out of its line; false if it may go.
-func (l *lane) giveUp(place netip.Addr, turn <-chan struct{}) bool {
+// giveUp takes a request out of its line; false if it is no longer there.
+func (l *lane) giveUp(place netip.Addr, w *waiter) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	n := l.lines[place]
-	i := slices.IndexFunc(n.waiting, func(c chan struct{}) bool { return c == turn })
+	if n == nil {
+		return false
+	}
+	i := slices.Index(n.waiting, w)
 	if i < 0 {
 		return false
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -84,4 +85,87 @@ func TestSlowReadsHoldNobodyUp(t *testing.T) {
 	if err := <-ran; err != nil {
 		t.Errorf("Run = %v", err)
 	}
+}
+
+// Whoever fills the queue from several addresses keeps no other address out: the
+// longest line gives a place up, and whose turn it is, goes on.
+func TestTheQueueIsShared(t *testing.T) {
+	reached, release := make(chan struct{}, 100), make(chan struct{})
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/account/slow" {
+			reached <- struct{}{}
+			<-release
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.Write([]byte(`{}`))
+	})
+	n := newNode(t, url, func(c *shardus.Config) { c.Connections, c.Queue = 4, 8 })
+	let := sync.OnceFunc(func() { close(release) })
+	defer let()
+	var wg sync.WaitGroup
+	answers := make(chan int, 100)
+	ask := func(addr, path string) {
+		ctx := rpc.WithCaller(t.Context(), netip.MustParseAddr(addr))
+		wg.Go(func() { answers <- n.Do(ctx, "GET", path, nil).Status })
+	}
+	crowd := []string{"192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"}
+	for _, addr := range crowd { // one at the node
+		ask(addr, "/account/slow")
+		<-reached
+	}
+	for i, addr := range crowd { // and two that wait
+		ask(addr, "/account/slow")
+		ask(addr, "/account/slow")
+		for shardus.Waiting(n) < 2*(i+1) {
+			runtime.Gosched()
+		}
+	}
+	ask("192.0.2.9", "/account/a")
+	if got := <-answers; got != 429 {
+		t.Errorf("one of the crowd = %d, want 429", got)
+	}
+	if got := shardus.Waiting(n); got != 8 {
+		t.Errorf("%d wait, want 8", got)
+	}
+	let()
+	wg.Wait()
+	close(answers)
+	served := 0
+	for status := range answers {
+		if status == 200 {
+			served++
+		}
+	}
+	if served != 4+7+1 {
+		t.Errorf("%d were served, want 12", served)
+	}
+	if got := shardus.Waiting(n); got != 0 {
+		t.Errorf("%d wait in the end", got)
+	}
+}
+
+// A newcomer puts nobody out whose line is no longer than his own would be.
+func TestNobodyIsPutOutForAnEqual(t *testing.T) {
+	l := shardus.NewLane(1, 1, 4)
+	if err := l.Enter(t.Context(), netip.MustParseAddr("192.0.2.1")); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	for i := range 4 {
+		addr := netip.AddrFrom4([4]byte{192, 0, 2, byte(2 + i)})
+		wg.Go(func() {
+			if l.Enter(ctx, addr) == nil {
+				t.Errorf("%v went, without its turn", addr)
+			}
+		})
+		for l.Waiting() < i+1 {
+			runtime.Gosched()
+		}
+	}
+	if err := l.Enter(t.Context(), netip.MustParseAddr("192.0.2.9")); err == nil {
+		t.Error("a newcomer stands in a queue that is full of as many addresses")
+	}
+	cancel()
+	wg.Wait()
 }
