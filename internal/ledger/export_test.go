@@ -56,6 +56,18 @@ var (
 	FormatWei = formatWei
 )
 
+// ImportLine is what a line of an export puts into the store.
+func ImportLine(line []byte) (key, value []byte, err error) {
+	o, err := signing.ParseObject(line)
+	if err != nil {
+		return nil, nil, err
+	}
+	return importRecord(o)
+}
+
+// ExportLine is the line of an export that a record makes.
+var ExportLine = exportLine
+
 // All returns the stored accounts by id, chats without their messages, or the receipts.
 func (l *Ledger) All(receipts bool) (map[string]signing.Object, error) {
 	l.store.mu.RLock()

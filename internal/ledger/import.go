@@ -12,6 +12,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 
@@ -161,6 +162,9 @@ func importRecord(o signing.Object) (key, value []byte, err error) {
 	}
 	chat, isChat := o["chat"].(string)
 	n, isMessage := number(o["message"])
+	if _, numbered := o["message"]; numbered && (!isMessage || n < 0 || n > 1<<53 || n != math.Trunc(n)) {
+		return nil, nil, fmt.Errorf("%w: a message has no number", ErrImport)
+	}
 	id, isAccount := o["account"].(string)
 	node, isNode := o["node"].(string)
 	txID, isReceipt := o["receipt"].(string)

@@ -158,6 +158,9 @@ func TestImportRefusals(t *testing.T) {
 		{"another format", strings.Replace(text, "liberdus-ledger/1", "liberdus-ledger/9", 1), "it does not begin with"},
 		{"not JSON", lines[0] + "\nx\n", "line 2"},
 		{"no value", reseal([]string{lines[0], `{"account":"x"}`, ""}), "has no value"},
+		{"a message below zero", reseal([]string{lines[0], `{"chat":"x","message":-1,"value":{}}`, ""}), "has no number"},
+		{"half a message", reseal([]string{lines[0], `{"chat":"x","message":0.5,"value":{}}`, ""}), "has no number"},
+		{"a message without end", reseal([]string{lines[0], `{"chat":"x","message":1e999,"value":{}}`, ""}), "has no number"},
 		{"no kind", reseal([]string{lines[0], `{"value":{}}`, ""}), "is of no kind"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
