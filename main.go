@@ -30,16 +30,17 @@ const (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), stopSignals()...)
+	ctx, stop := signal.NotifyContext(context.Background(), stopSignals(os.Args)...)
 	context.AfterFunc(ctx, stop) // a second signal ends at once
 	os.Exit(run(ctx, os.Args))
 }
 
 // stopSignals are those that end a command in good order. SIGHUP, the end of a
-// terminal, is one unless nohup had it ignored.
-func stopSignals() []os.Signal {
+// terminal, is one unless nohup had it ignored. A server decides for itself what
+// it means.
+func stopSignals(args []string) []os.Signal {
 	list := []os.Signal{os.Interrupt, syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGHUP) {
+	if !isServer(args) && !signal.Ignored(syscall.SIGHUP) {
 		list = append(list, syscall.SIGHUP)
 	}
 	return list

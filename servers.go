@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"os/signal"
 	"slices"
@@ -15,7 +14,6 @@ import (
 
 	"github.com/liberdus/liberdus/internal/config"
 	"github.com/liberdus/liberdus/internal/heap"
-	"github.com/liberdus/liberdus/internal/telemetry"
 	"github.com/liberdus/liberdus/roles"
 )
 
@@ -45,18 +43,19 @@ func archiverCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			log, process, err := within(c, cfg.LogLevel)
+			s, err := newServer(c, cfg.LogLevel)
 			if err != nil {
 				return err
 			}
-			a, err := roles.NewArchiver(cfg, log)
+			defer s.close()
+			a, err := roles.NewArchiver(cfg, s.log)
 			if err != nil {
 				return err
 			}
 			defer a.Close()
-			a.Within(process)
+			a.Within(reloads(s, archiverConfig, func(cfg config.Archiver) string { return cfg.LogLevel }, a.Reload))
 			outliveReaders()
-			return a.Run(c.Context)
+			return a.Run(s.ctx)
 		},
 	}
 }
@@ -74,24 +73,6 @@ func archiverConfig(c *cli.Context) (config.Archiver, error) {
 		return cfg, &roles.UsageError{Err: err}
 	}
 	return cfg, nil
-}
-
-// within returns the log of a server, and what its role is told of the process.
-func within(c *cli.Context, logLevel string) (*slog.Logger, roles.Process, error) {
-	if logLevel == "" {
-		logLevel = c.String("log-level") // the command's own default
-	}
-	l, err := levelOf(logLevel)
-	if err != nil {
-		return nil, roles.Process{}, err
-	}
-	level := new(slog.LevelVar)
-	level.Set(l)
-	p := roles.Process{Level: level}
-	if w, ok := c.App.ErrWriter.(roles.Log); ok {
-		p.Log = w
-	}
-	return telemetry.NewLoggerAt(c.App.ErrWriter, level), p, nil
 }
 
 // nodeHeap is how large the heap of a node may be before it is collected.
@@ -129,19 +110,20 @@ func consensorCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			log, process, err := within(c, cfg.LogLevel)
+			s, err := newServer(c, cfg.LogLevel)
 			if err != nil {
 				return err
 			}
+			defer s.close()
 			defer heap.Floor(nodeHeap)()
-			n, err := roles.NewConsensor(cfg, nil, log)
+			n, err := roles.NewConsensor(cfg, nil, s.log)
 			if err != nil {
 				return err
 			}
 			defer func() { err = errors.Join(err, n.Close()) }()
-			n.Within(process)
+			n.Within(reloads(s, consensorConfig, func(cfg config.Consensor) string { return cfg.LogLevel }, n.Reload))
 			outliveReaders()
-			return n.Run(c.Context)
+			return n.Run(s.ctx)
 		},
 	}
 }
@@ -178,10 +160,11 @@ func devnetCommand() *cli.Command {
 }
 
 func runDevnet(c *cli.Context) (err error) {
-	log, process, err := within(c, "")
+	s, err := newServer(c, "")
 	if err != nil {
 		return err
 	}
+	defer s.close()
 	cfg := roles.DevnetConfig{
 		Ops:    c.String("ops"),
 		Listen: c.StringSlice("listen"), NodeListen: "127.0.0.1:4000", Consensors: c.Int("consensors"), Data: c.String("data"),
@@ -204,14 +187,16 @@ func runDevnet(c *cli.Context) (err error) {
 		}
 	}
 	defer heap.Floor(nodeHeap)()
-	d, err := roles.NewDevnet(cfg, log)
+	d, err := roles.NewDevnet(cfg, s.log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
-	d.Within(process)
+	// All of its settings are flags.
+	d.Within(reloads(s, func(*cli.Context) (string, error) { return "", nil }, func(level string) string { return level },
+		func(string) ([]string, error) { return nil, nil }))
 	outliveReaders()
-	return d.Run(c.Context, func() { fmt.Print(d.Welcome()) })
+	return d.Run(s.ctx, func() { fmt.Print(d.Welcome()) })
 }
 
 // outliveReaders keeps a server running when nobody reads its log any more. Go

@@ -109,15 +109,6 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// place returns what addr counts under for PerAddress: the address itself, the
-// /64 of an IPv6 address, or the zero Addr if it is exempt or not known.
-func (c Config) place(addr netip.Addr) netip.Addr {
-	if clientip.Networks(c.LimitExempt).Contains(addr) {
-		return netip.Addr{}
-	}
-	return clientip.Place(addr)
-}
-
 // validate reports what of r could not be connected to.
 func (r RTC) validate() error {
 	switch {

@@ -88,7 +88,7 @@ func (l *List) serveJoin(w http.ResponseWriter, r *http.Request) {
 		sendError(w, http.StatusBadRequest, "the body is not JSON: "+strings.TrimPrefix(err.Error(), "signing: "))
 		return
 	}
-	switch err := l.join(body, l.cfg.ClientAddr(r)); {
+	switch err := l.join(body, l.doors.Load().clientAddr(r)); {
 	case err == nil:
 		l.counts.joined.Add(1)
 	case !errors.Is(err, errNotOurs):
@@ -167,7 +167,7 @@ func (l *List) serveNodeInfo(w http.ResponseWriter, _ *http.Request) {
 
 func (l *List) serveMyIP(w http.ResponseWriter, r *http.Request) {
 	ip := ""
-	if addr := l.cfg.ClientAddr(r); addr.IsValid() {
+	if addr := l.doors.Load().clientAddr(r); addr.IsValid() {
 		ip = addr.String()
 	}
 	send(w, http.StatusOK, signing.MustCanonical(signing.Object{"ip": ip}))

@@ -16,7 +16,8 @@ import (
 // A List is the archiver's side: who is in the network, and what is signed
 // about it. Use [New]. Its methods may be called from any goroutine.
 type List struct {
-	cfg      Config // fixed after New
+	cfg      Config // fixed after New, but for what doors has
+	doors    atomic.Pointer[doors]
 	presence Presence
 	log      *slog.Logger
 	diary    diary
@@ -53,6 +54,7 @@ func New(cfg Config, presence Presence, log *slog.Logger) (*List, error) {
 		state:    kept,
 	}
 	l.diary.log = l.log
+	l.doors.Store(&doors{cfg.ClientAddr, cfg.LimitExempt})
 	l.roster = newRoster(cfg, l.chooseNetwork(kept.NetworkID))
 	if from := cfg.NodesFrom; from.URL != "" {
 		if l.borrowed, err = loadBorrowed(cfg.NodesFromFile, from.Key); err != nil {
@@ -132,7 +134,7 @@ func (l *List) join(body any, from netip.Addr) error {
 	}
 	sock, open := l.presence.Peer(j.node.PeerID)
 	l.update(func(r *roster, now time.Time) {
-		err = r.add(j, l.cfg.place(from), sock, open, now)
+		err = r.add(j, l.doors.Load().place(from), sock, open, now)
 	})
 	if err != nil {
 		return err

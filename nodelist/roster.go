@@ -59,10 +59,7 @@ func newRoster(cfg Config, networkID string) *roster {
 		addresses:  make(map[netip.Addr]int),
 		departed:   make(map[string]departure),
 	}
-	r.restricted = len(cfg.AllowNode) > 0 || cfg.NodesFrom.URL != ""
-	for _, key := range cfg.AllowNode {
-		r.allow[key] = true
-	}
+	r.permit(cfg, time.Time{}) // nobody is there
 	return r
 }
 

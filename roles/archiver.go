@@ -21,7 +21,7 @@ import (
 // An Archiver hosts the PeerJS server and keeps the signed list of nodes. Use
 // [NewArchiver], then [Archiver.Run].
 type Archiver struct {
-	cfg    config.Archiver
+	cfg    config.Archiver // at the start
 	log    *slog.Logger
 	data   *dataDir
 	key    *signing.NodeKey
@@ -40,6 +40,7 @@ type Archiver struct {
 	ops      *opsPort            // nil: none, or it is another's
 	refusals *telemetry.Refusals // nil: nobody looks
 	process  Process             // set by Within
+	live     config.Archiver     // that holds now; owned by Reload
 }
 
 // NewArchiver opens everything an archiver needs, the ports included. Close
@@ -71,7 +72,7 @@ func newArchiver(cfg config.Archiver, refusals *telemetry.Refusals, log *slog.Lo
 	if err := limit(&pcfg, cfg, log); err != nil {
 		return nil, &UsageError{Err: err}
 	}
-	a := &Archiver{cfg: cfg, log: log, site: newSitemap(pcfg.Base()), refusals: refusals}
+	a := &Archiver{cfg: cfg, log: log, site: newSitemap(pcfg.Base()), refusals: refusals, live: cfg}
 	if a.gate, a.inner, err = gatesOf(cfg, log); err != nil {
 		return nil, &UsageError{Err: err}
 	}
@@ -114,7 +115,7 @@ func newArchiver(cfg config.Archiver, refusals *telemetry.Refusals, log *slog.Lo
 	if a.peers, err = signaling.NewServer(pcfg, a.hooks(), a.log); err != nil {
 		return nil, err
 	}
-	lcfg, err := a.listConfig(pcfg)
+	lcfg, err := a.listConfig(cfg, pcfg)
 	if err != nil {
 		return nil, err
 	}
@@ -150,8 +151,8 @@ func (p presence) Peer(id string) (nodelist.Socket, bool) {
 
 func (p presence) MarkNode(id string) bool { return p.peers.MarkNode(id) }
 
-func (a *Archiver) listConfig(peers signaling.Config) (nodelist.Config, error) {
-	exempt, err := a.cfg.Exempt()
+func (a *Archiver) listConfig(cfg config.Archiver, peers signaling.Config) (nodelist.Config, error) {
+	exempt, err := cfg.Exempt()
 	if err != nil {
 		return nodelist.Config{}, err
 	}
@@ -161,8 +162,8 @@ func (a *Archiver) listConfig(peers signaling.Config) (nodelist.Config, error) {
 	}
 	host, port := hostPort(own)
 	var from nodelist.Archiver
-	if a.cfg.NodesFrom != "" {
-		if from, err = nodelist.ParseArchiver(a.cfg.NodesFrom); err != nil {
+	if cfg.NodesFrom != "" {
+		if from, err = nodelist.ParseArchiver(cfg.NodesFrom); err != nil {
 			return nodelist.Config{}, &UsageError{Err: fmt.Errorf("--nodes-from: %w", err)}
 		}
 	}
@@ -172,10 +173,10 @@ func (a *Archiver) listConfig(peers signaling.Config) (nodelist.Config, error) {
 	}
 	return nodelist.Config{
 		Key:       a.key,
-		NetworkID: a.cfg.NetworkID,
-		AllowNode: a.cfg.AllowNode,
-		NodesFrom: from, NodesFromFile: filepath.Join(a.cfg.Data, "nodes-from.json"),
-		StateFile:   filepath.Join(a.cfg.Data, "nodelist.json"),
+		NetworkID: cfg.NetworkID,
+		AllowNode: cfg.AllowNode,
+		NodesFrom: from, NodesFromFile: filepath.Join(cfg.Data, "nodes-from.json"),
+		StateFile:   filepath.Join(cfg.Data, "nodelist.json"),
 		RTC:         rtc,
 		IP:          reachable(host),
 		Port:        port,
@@ -214,6 +215,7 @@ func (a *Archiver) Run(ctx context.Context) error {
 	if a.http01 != nil {
 		ready = append(ready, "acmeAddr", a.http01.Addr().String())
 	}
+	parts = a.process.with(parts, a.log)
 	parts, err := a.ops.with(parts, a.process, a.log, a)
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/liberdus/liberdus/internal/api"
@@ -32,8 +33,8 @@ const defaultStart = 10 * time.Second
 // [NewConsensor], then [Consensor.Run], then [Consensor.Close].
 type Consensor struct {
 	// Fixed after NewConsensor.
-	cfg    config.Consensor
-	name   string // by which the operator's port tells it from others
+	cfg    config.Consensor // at the start
+	name   string           // by which the operator's port tells it from others
 	log    *slog.Logger
 	data   *dataDir
 	key    *signing.NodeKey
@@ -55,6 +56,9 @@ type Consensor struct {
 	port   int
 
 	unwatch func() // ends what the ledger tells feed; nil if it tells nothing
+
+	live    atomic.Pointer[config.Consensor] // that holds now
+	callers atomic.Pointer[callerOf]         // over HTTP, that hold now
 
 	ops      *opsPort            // nil: none, or it is another's
 	refusals *telemetry.Refusals // nil: nobody looks
@@ -91,8 +95,10 @@ func (n *Consensor) Within(p Process) { n.process = p }
 
 // newConsensor is NewConsensor without the operator's port: what it refuses it tells.
 func newConsensor(name string, cfg config.Consensor, shared *ledger.Ledger, refusals *telemetry.Refusals, log *slog.Logger) (_ *Consensor, err error) {
+	given := cfg
 	cfg.Listen = cfg.ListenAddr()
 	n := &Consensor{cfg: cfg, name: name, refusals: refusals, log: log.With("role", "consensor"), startTime: defaultStart, online: make(chan struct{}), hopeless: make(chan error, 1), began: time.Now()}
+	n.live.Store(&given)
 	defer func() {
 		if err != nil {
 			n.Close()
@@ -229,6 +235,7 @@ func (n *Consensor) Run(ctx context.Context) error {
 	if n.owned {
 		parts = append(parts, serveExports(n.ledger, n.cfg.Data, n.log))
 	}
+	parts = n.process.with(parts, n.log)
 	parts, err := n.ops.with(parts, n.process, n.log, n)
 	if err != nil {
 		return err
@@ -281,9 +288,10 @@ func (n *Consensor) unreachable() error {
 // done, whether or not there is somebody to answer.
 func (n *Consensor) serveSession(ctx context.Context, s *rtc.Session) {
 	cfg := rpc.DefaultServerConfig(n.PeerID())
-	cfg.InFlight, cfg.Limits, cfg.Exempt = n.cfg.RequestsInFlight, n.limits, s.Exempt()
+	live := n.live.Load()
+	cfg.InFlight, cfg.Limits, cfg.Exempt = live.RequestsInFlight, n.limits, s.Exempt()
 	cfg.Work = workOf(s)
-	cfg.Feed, cfg.Subscriptions = n.feed, n.cfg.MaxSubscriptionsPerSession
+	cfg.Feed, cfg.Subscriptions = n.feed, live.MaxSubscriptionsPerSession
 	cfg.End = func(err error) string { return subscriptionsEnd(s, err) }
 	cfg.TooLarge = func(err error) bool { return errors.Is(err, rtc.ErrTooLarge) }
 	cfg.Malformed = func(err error) bool { return errors.Is(err, rtc.ErrMalformed) }

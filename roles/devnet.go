@@ -80,6 +80,7 @@ func (d *Devnet) Run(ctx context.Context, ready func()) error {
 	for i, n := range d.Consensors {
 		parts = append(parts, part{fmt.Sprintf("consensor %d", i+1), n.Run})
 	}
+	parts = d.process.with(parts, d.log)
 	parts, err := d.ops.with(parts, d.process, d.log, d.operated()...)
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 	"github.com/liberdus/liberdus/internal/clientip"
 	"github.com/liberdus/liberdus/internal/config"
 	"github.com/liberdus/liberdus/internal/signing"
+	"github.com/liberdus/liberdus/internal/telemetry"
 	"github.com/liberdus/liberdus/nodelist"
 	"github.com/liberdus/liberdus/signaling"
 )
@@ -200,3 +201,12 @@ func OpsURL(role any) string {
 
 // CloseSessions closes n's sessions for good, as n itself does when it stops.
 func CloseSessions(n *Consensor) { n.peer.Close() }
+
+// Metrics returns what d tells on its operator's port.
+func Metrics(d *Devnet) []telemetry.Metric { return d.ops.registry.Metrics() }
+
+// ArchiverChanges and ConsensorChanges are the keys that can change while they run.
+var ArchiverChanges, ConsensorChanges = archiverChanges, consensorChanges
+
+// Settings returns those of a that hold.
+func Settings(a *Archiver) config.Archiver { return a.live }

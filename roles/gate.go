@@ -22,17 +22,20 @@ import (
 // all others away: who holds the most gives a connection up.
 type gate struct {
 	// Fixed.
+	remedy   string // that whoever reads of refusals is told
+	log      *slog.Logger
+	name     string              // by which it is told from others in refusals
+	refusals *telemetry.Refusals // nil: nobody looks
+
+	mu sync.Mutex
+
+	// Guarded by mu.
 	total      int               // connections at once
 	perAddress int               // of them, of one address; an IPv6 /64 is one address
 	idle       int               // of those, between two requests
 	spared     clientip.Networks // not counted
 	proxies    clientip.Networks // limited in all, but not by address: they speak for many
-	remedy     string            // that whoever reads of refusals is told
-	log        *slog.Logger
-	name       string              // by which it is told from others in refusals
-	refusals   *telemetry.Refusals // nil: nobody looks
 
-	mu     sync.Mutex
 	conns  map[net.Conn]*held    // guarded by mu
 	places map[netip.Addr]*place // guarded by mu: those that hold any
 
@@ -89,7 +92,7 @@ func (g *gate) watch(c net.Conn, state http.ConnState) {
 // enter counts a connection, or closes it or another where that is one too many.
 func (g *gate) enter(c net.Conn) {
 	addr := remote(c)
-	if g.spared.Contains(addr) {
+	if spared, _ := g.networks(); spared.Contains(addr) {
 		return
 	}
 	in, out := g.admit(c, addr)
@@ -106,9 +109,32 @@ func (g *gate) enter(c net.Conn) {
 		return
 	}
 	if n, ok := g.full.due(time.Now()); ok {
-		g.log.Warn("too many connections: some are refused, or closed for others", "times", n, "addr", addr, "most", g.total, "mostOfAnAddress", g.perAddress,
+		total, perAddress := g.limits()
+		g.log.Warn("too many connections: some are refused, or closed for others", "times", n, "addr", addr, "most", total, "mostOfAnAddress", perAddress,
 			"remedy", g.remedy)
 	}
+}
+
+// networks are those that are spared, and those of proxies.
+func (g *gate) networks() (spared, proxies clientip.Networks) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.spared, g.proxies
+}
+
+// limits are how many connections there may be, and of one address.
+func (g *gate) limits() (total, perAddress int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.total, g.perAddress
+}
+
+// become takes the limits of another gate, which nobody uses. Those who are in
+// stay, and count as they came in.
+func (g *gate) become(o *gate) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.total, g.perAddress, g.idle, g.spared, g.proxies = o.total, o.perAddress, o.idle, o.spared, o.proxies
 }
 
 // admit says whether c may stay, and which other must go for it.

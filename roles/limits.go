@@ -29,7 +29,8 @@ func gatesOf(cfg config.Archiver, log *slog.Logger) (public, nodes *gate, err er
 // shuns reports whether a connection from addr may be closed unheard. A trusted
 // proxy's may not: who misbehaves behind it has another address, if any.
 func (a *Archiver) shuns(addr netip.Addr) bool {
-	return !a.gate.proxies.Contains(addr) && a.peers.Shuns(addr)
+	_, proxies := a.gate.networks()
+	return !proxies.Contains(addr) && a.peers.Shuns(addr)
 }
 
 // newNodeGate returns the gate of a node's HTTP server. Clients come by data

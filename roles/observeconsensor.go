@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strconv"
 
+	"github.com/liberdus/liberdus/internal/api"
 	"github.com/liberdus/liberdus/internal/ledger"
 	"github.com/liberdus/liberdus/internal/rpc"
 	"github.com/liberdus/liberdus/internal/telemetry"
@@ -83,6 +84,12 @@ func (n *Consensor) budgets() []telemetry.Budget {
 		numberOf("watched_accounts", f.Accounts, f.MaxAccounts),
 		numberOf("connections", open, total),
 	}
+	held, polls := n.api.PollStats()
+	list = append(list, numberOf("polls", held, polls))
+	if n.node != nil {
+		st := n.node.Stats()
+		list = append(list, numberOf("requests_at_node", st.Busy, st.Most), numberOf("requests_waiting_for_node", st.Waiting, st.Queue))
+	}
 	if n.owned {
 		list = append(list, ledgerBudget(n.ledger))
 	}
@@ -91,7 +98,7 @@ func (n *Consensor) budgets() []telemetry.Budget {
 
 func (n *Consensor) groups() []telemetry.Group {
 	groups := []telemetry.Group{
-		n.linksGroup(), rtcGroup(n.peer), rpcGroup(n.limits), n.feedGroup(), refusedGroup(n.counts), budgetGroup(n.budgets), checksGroup(n.checks),
+		n.linksGroup(), rtcGroup(n.peer), portsGroup(n.ports), rpcGroup(n.limits), apiGroup(n.api), n.feedGroup(), refusedGroup(n.counts), budgetGroup(n.budgets), checksGroup(n.checks),
 	}
 	if n.owned {
 		groups = append(groups, ledgerGroup(n.ledger))
@@ -117,6 +124,7 @@ func rtcGroup(peer *rtc.Peer) telemetry.Group {
 			one(telemetry.Gauge, "rtc_peer_connections", "Connections of the WebRTC library that are not wholly closed."),
 			one(telemetry.Counter, "rtc_opened_total", "Sessions that were opened."),
 			one(telemetry.Counter, "rtc_worn_total", "Sessions that were to be replaced for their age or their datagrams."),
+			by("phase", telemetry.Names(peer.Stats().Phases), one(telemetry.Histogram, "rtc_phase_seconds", "How long connections took for a phase of the handshake that they passed.")),
 			by("reason", telemetry.Names(peer.Stats().Ended), one(telemetry.Counter, "rtc_ended_total", "Connections that ended, in their handshake or after.")),
 		},
 		Read: func(s *telemetry.Samples) {
@@ -127,6 +135,39 @@ func rtcGroup(peer *rtc.Peer) telemetry.Group {
 			s.Set("rtc_opened_total", float64(st.Opened))
 			s.Set("rtc_worn_total", float64(st.Worn))
 			telemetry.Counts(s, "rtc_ended_total", st.Ended)
+			for phase, took := range st.Phases {
+				s.Histogram("rtc_phase_seconds", took, string(phase))
+			}
+		},
+	}
+}
+
+func portsGroup(ports *rtc.Ports) telemetry.Group {
+	return telemetry.Group{
+		Metrics: []telemetry.Metric{
+			by("reason", telemetry.Names(ports.Drops()), one(telemetry.Counter, "rtc_lost_total", "Packets, and TCP connections, that reached no session.")),
+		},
+		Read: func(s *telemetry.Samples) { telemetry.Counts(s, "rtc_lost_total", ports.Drops()) },
+	}
+}
+
+func apiGroup(a *api.API) telemetry.Group {
+	st := a.Stats()
+	return telemetry.Group{
+		Metrics: []telemetry.Metric{
+			by("class", telemetry.Names(st.Answered[api.DoorHTTP]), by("door", telemetry.Names(st.Answered), one(telemetry.Counter, "api_answers_total", "Answers, by the door and the first digit of their status."))),
+			by("route", a.Patterns(), one(telemetry.Histogram, "api_request_seconds", "How long answers took, of routes that were asked for. Long polls wait for news.")),
+		},
+		Read: func(s *telemetry.Samples) {
+			st := a.Stats()
+			for door, classes := range st.Answered {
+				for class, n := range classes {
+					s.Set("api_answers_total", float64(n), string(door), string(class))
+				}
+			}
+			for route, took := range st.Took {
+				s.Histogram("api_request_seconds", took, route)
+			}
 		},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"strings"
 
 	"github.com/liberdus/liberdus/internal/telemetry"
@@ -14,6 +15,12 @@ import (
 type Process struct {
 	Level *slog.LevelVar // of the log
 	Log   Log
+
+	// Again tells that the settings are to be read again, which Reload does. It
+	// returns the keys that have changed, or why nothing has; a context's error
+	// means that the process is to end.
+	Again  <-chan os.Signal
+	Reload func() (changed []string, err error)
 }
 
 // A Log tells how many of its lines were lost so far, and how many bytes of those
@@ -21,6 +28,11 @@ type Process struct {
 type Log interface {
 	Backlog() (lost uint64, bytes, most int)
 }
+
+// noLog is a log that keeps nothing waiting.
+type noLog struct{}
+
+func (noLog) Backlog() (lost uint64, bytes, most int) { return 0, 0, 0 }
 
 // maxOps is how many connections the operator's port has at once.
 const maxOps = 64
@@ -37,6 +49,7 @@ type opsPort struct {
 	listener net.Listener // fixed
 	host     string       // as it was given; fixed
 	refusals *telemetry.Refusals
+	registry *telemetry.Registry
 }
 
 // openOps opens the operator's port; an empty address is none.
@@ -49,7 +62,7 @@ func openOps(addr string) (*opsPort, error) {
 		return nil, fmt.Errorf("--ops: %w", err)
 	}
 	host, _, _ := net.SplitHostPort(addr) // it was listened to
-	return &opsPort{l, host, new(telemetry.Refusals)}, nil
+	return &opsPort{l, host, new(telemetry.Refusals), telemetry.NewRegistry(Version)}, nil
 }
 
 // last are the last refusals, for whoever refuses to note.
@@ -76,11 +89,12 @@ func (o *opsPort) close() {
 
 // serve is the part that shows the roles.
 func (o *opsPort) serve(p Process, log *slog.Logger, roles ...operated) (part, error) {
-	registry := telemetry.NewRegistry(Version)
-	if p.Log != nil {
-		if err := registry.Add("", logGroup(p.Log)); err != nil {
-			return part{}, err
-		}
+	registry := o.registry
+	if p.Log == nil {
+		p.Log = noLog{}
+	}
+	if err := registry.Add("", logGroup(p.Log)); err != nil {
+		return part{}, err
 	}
 	for _, r := range roles {
 		name := r.view().Role

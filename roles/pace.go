@@ -20,13 +20,17 @@ func limitSessions(to *rtc.Config, c config.Consensor) error {
 
 // newLimits returns what the sessions may ask, together and each.
 func newLimits(c config.Consensor) (*rpc.Limits, error) {
-	cfg := rpc.DefaultLimitsConfig()
-	cfg.PerSecond, cfg.AtOnce = float64(c.RequestsPerSecond), 2*c.RequestsPerSecond
-	cfg.TotalPerSecond = float64(c.TotalRequestsPerSec)
-	cfg.MaxBytes = int64(c.RequestMemory) << 20
-	l, err := rpc.NewLimits(cfg)
+	l, err := rpc.NewLimits(limitRequests(c))
 	if err != nil {
 		return nil, &UsageError{Err: err}
 	}
 	return l, nil
+}
+
+func limitRequests(c config.Consensor) rpc.LimitsConfig {
+	cfg := rpc.DefaultLimitsConfig()
+	cfg.PerSecond, cfg.AtOnce = float64(c.RequestsPerSecond), 2*c.RequestsPerSecond
+	cfg.TotalPerSecond = float64(c.TotalRequestsPerSec)
+	cfg.MaxBytes = int64(c.RequestMemory) << 20
+	return cfg
 }

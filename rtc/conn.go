@@ -75,6 +75,7 @@ type conn struct {
 	caps      []string    // of an answer
 	proven    string      // public key that the identity proved
 	skew      time.Duration
+	since     time.Time  // when phase began
 	session   *Session   // nil until the channel is open
 	local     netip.Addr // of a dial that is open: from where
 	old, look time.Time  // when it has lasted long enough; when a dial next looks whether local is still there
@@ -96,6 +97,7 @@ func newConn(p *Peer, key connKey) *conn {
 		channels:   make(chan opened, 1),
 	}
 	c.phase.Store(HopSignalling)
+	c.since = time.Now()
 	c.bound()
 	c.handshake.c, c.handshake.who = c, connPeer{key.server, key.peer}
 	return c
@@ -103,8 +105,20 @@ func newConn(p *Peer, key connKey) *conn {
 
 // reach notes that the connection has come from one hop to the next.
 func (c *conn) reach(from, to Hop) {
-	if c.phase.CompareAndSwap(from, to) && c.target.Progress != nil {
+	if !c.phase.CompareAndSwap(from, to) {
+		return
+	}
+	c.passed(from)
+	if c.target.Progress != nil {
 		c.target.Progress(to)
+	}
+}
+
+// passed notes how long an accepted connection took for a hop.
+func (c *conn) passed(hop Hop) {
+	if !c.dials {
+		c.p.counts.phases[hop].Since(c.since)
+		c.since = time.Now()
 	}
 }
 
@@ -340,7 +354,7 @@ func (c *conn) channelOpen(dc *webrtc.DataChannel) error {
 	if err != nil {
 		return err
 	}
-	c.phase.Store(HopChannel)
+	c.passed(c.phase.Swap(HopChannel).(Hop))
 	c.session = s
 	c.p.counts.sessions.Add(1)
 	c.p.counts.opened.Add(1)

@@ -173,5 +173,12 @@ func (w *crowd) suspect(who connPeer, now time.Time) bool {
 	return ok && !r.good && (fruitless || now.Sub(r.offered) < offerGap)
 }
 
+// resize gives both stages so many places. Who has one keeps it.
+func (w *crowd) resize(places int) {
+	w.max = places
+	w.pace.SetLimit(rate.Limit(places))
+	w.pace.SetBurst(places)
+}
+
 // count returns how many handshakes there are.
 func (w *crowd) count() int { return len(w.fresh) + len(w.checked) }

@@ -141,7 +141,7 @@ func limitAddr(pair *webrtc.ICECandidatePair) netip.Addr {
 	return remote
 }
 
-// exempt says whether limits by address spare addr.
+// exempt says whether limits by address spare addr. The caller holds mu.
 func (p *Peer) exempt(addr netip.Addr) bool {
 	for _, prefix := range p.cfg.LimitExempt {
 		if prefix.Contains(addr.Unmap()) {

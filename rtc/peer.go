@@ -32,8 +32,9 @@ type connKey struct {
 // each server at a time. Use [New], then [Peer.Attach] for each signalling
 // connection, then [Peer.Shutdown] or [Peer.Close].
 type Peer struct {
+	cfg Config // what Prepare changes is guarded by mu, the rest is fixed
+
 	// Fixed after New.
-	cfg        Config
 	log        *slog.Logger
 	set        webrtc.SettingEngine // what all connections share
 	interfaces *interfaces

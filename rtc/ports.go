@@ -68,6 +68,8 @@ type Ports struct {
 	pool       *sync.Pool
 	added      chan struct{} // gets a token when there are sockets to read
 
+	said map[Lost]uint64 // drops that were reported; owned by Run
+
 	mu         sync.RWMutex
 	sockets    []*udpSocket
 	advertised []advert
@@ -89,6 +91,28 @@ type drops struct {
 	sendErrors atomic.Uint64 // were refused by the network
 	readErrors atomic.Uint64
 	tcpRefused atomic.Uint64 // TCP connections over a limit
+}
+
+// A Lost says why a packet, or a TCP connection, reached no session.
+type Lost string
+
+// The closed set of them.
+const (
+	LostStranger  Lost = "no_session"  // of none that there is
+	LostOverflow  Lost = "overflow"    // came faster than its session read
+	LostSendFull  Lost = "send_full"   // found the send buffer full
+	LostSendError Lost = "send_error"  // was refused by the network
+	LostReadError Lost = "read_error"  // could not be read
+	LostTCP       Lost = "tcp_refused" // a TCP connection over a limit
+)
+
+// Drops returns what was lost so far, by reason.
+func (p *Ports) Drops() map[Lost]uint64 {
+	d := &p.drops
+	return map[Lost]uint64{
+		LostStranger: d.strangers.Load(), LostOverflow: d.overflow.Load(), LostSendFull: d.sendFull.Load(),
+		LostSendError: d.sendErrors.Load(), LostReadError: d.readErrors.Load(), LostTCP: d.tcpRefused.Load(),
+	}
 }
 
 // ErrNoAddress says that the settings of ports leave no address to use.
@@ -337,14 +361,17 @@ func (p *Ports) warnOnceLocked(key, msg string, attrs ...any) {
 
 // reportDrops says what was lost since the last report.
 func (p *Ports) reportDrops() {
-	overflow, full, reads := p.drops.overflow.Swap(0), p.drops.sendFull.Swap(0), p.drops.readErrors.Swap(0)
-	if n := p.drops.sendErrors.Swap(0); n > 0 {
+	now := p.Drops()
+	since := func(why Lost) uint64 { return now[why] - p.said[why] }
+	defer func() { p.said = now }()
+	overflow, full, reads := since(LostOverflow), since(LostSendFull), since(LostReadError)
+	if n := since(LostSendError); n > 0 {
 		p.log.Info("packets could not be sent: a network or a peer's address is gone", "packets", n)
 	}
-	if n := p.drops.tcpRefused.Swap(0); n > 0 {
+	if n := since(LostTCP); n > 0 {
 		p.log.Warn("TCP connections were refused: too many", "connections", n)
 	}
-	if n := p.drops.strangers.Swap(0); n > 0 {
+	if n := since(LostStranger); n > 0 {
 		p.log.Debug("packets of no session were dropped", "packets", n)
 	}
 	if overflow+full+reads > 0 {

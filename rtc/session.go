@@ -110,6 +110,8 @@ func (s *Session) RemoteAddr() netip.AddrPort { return s.c.remoteAddr() }
 // Exempt says whether limits by address spare the peer.
 func (s *Session) Exempt() bool {
 	addr := limitAddr(s.c.pair())
+	s.c.p.mu.Lock()
+	defer s.c.p.mu.Unlock()
 	return addr.IsValid() && s.c.p.exempt(addr)
 }
 

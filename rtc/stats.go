@@ -2,7 +2,9 @@ package rtc
 
 import (
 	"errors"
+	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/liberdus/liberdus/internal/tally"
 )
@@ -106,6 +108,8 @@ type Stats struct {
 	Worn     uint64 // of them, that were to be replaced
 	Declined map[Decline]uint64
 	Ended    map[End]uint64
+
+	Phases map[Hop]tally.Snapshot // how long accepted connections took for each hop that they passed
 }
 
 // counters count what happens.
@@ -114,10 +118,17 @@ type counters struct {
 	opened, worn  atomic.Uint64
 	declined      tally.Counts[Decline]
 	ended         tally.Counts[End]
+
+	phases map[Hop]*tally.Histogram // fixed
 }
 
 func newCounters() *counters {
-	return &counters{declined: tally.Of(allDeclines[:]), ended: tally.Of(allEnds[:])}
+	n := &counters{declined: tally.Of(allDeclines[:]), ended: tally.Of(allEnds[:]), phases: make(map[Hop]*tally.Histogram)}
+	for _, hop := range []Hop{HopSignalling, HopICE, HopDTLS, HopChannel} {
+		n.phases[hop] = tally.Times(3*time.Millisecond, 10*time.Millisecond, 30*time.Millisecond, 100*time.Millisecond, 300*time.Millisecond,
+			time.Second, 3*time.Second, 10*time.Second)
+	}
+	return n
 }
 
 // decline counts an offer of a peer that was not answered, and tells of it.
@@ -137,9 +148,37 @@ func (p *Peer) Stats() Stats {
 	s.PeerConnections, s.Sessions = int(n.pcs.Load()), int(n.sessions.Load())
 	s.Worn = n.worn.Load()
 	s.Unread, s.Unsent = p.unread.Load(), p.unsent.queued.Load()+p.unsent.held.Load()
+	s.Phases = make(map[Hop]tally.Snapshot, len(n.phases))
+	for hop, h := range n.phases {
+		s.Phases[hop] = h.Load()
+	}
 	s.Opened, s.Declined, s.Ended = n.opened.Load(), n.declined.Load(), n.ended.Load()
 	return s
 }
 
 // Limits returns the settings that hold.
-func (p *Peer) Limits() Config { return p.cfg }
+func (p *Peer) Limits() Config {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.cfg
+}
+
+// Prepare checks other settings, and returns what makes them hold: that cannot
+// fail. Of cfg count how many connections and handshakes there may be, in all, of
+// a peer and of an address, and whose addresses are spared; all else is as it was.
+// Nobody loses a session by it, or becomes exempt while it lasts.
+func (p *Peer) Prepare(cfg Config) (apply func(), err error) {
+	next := p.Limits()
+	next.MaxSessions, next.MaxSessionsPerPeer = cfg.MaxSessions, cfg.MaxSessionsPerPeer
+	next.MaxSessionsPerAddress, next.MaxHandshakes, next.LimitExempt = cfg.MaxSessionsPerAddress, cfg.MaxHandshakes, cfg.LimitExempt
+	if err := next.Validate(); err != nil {
+		return nil, fmt.Errorf("rtc: %w", err)
+	}
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.cfg.MaxSessions, p.cfg.MaxSessionsPerPeer = next.MaxSessions, next.MaxSessionsPerPeer
+		p.cfg.MaxSessionsPerAddress, p.cfg.MaxHandshakes, p.cfg.LimitExempt = next.MaxSessionsPerAddress, next.MaxHandshakes, next.LimitExempt
+		p.crowd.resize(next.MaxHandshakes)
+	}, nil
+}

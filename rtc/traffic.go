@@ -12,7 +12,7 @@ const chunkCost = 1 << 10
 
 // window is how much an association holds that was not read yet, in bytes of
 // messages, and so the largest message that can arrive.
-func (c Config) window() int { return max(minWindow, 2*c.MaxMessage) }
+func (c *Config) window() int { return max(minWindow, 2*c.MaxMessage) }
 
 // minWindow is what a peer far away needs to send at a fair pace.
 const minWindow = 512 << 10

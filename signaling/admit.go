@@ -71,7 +71,7 @@ func (r *registry) judgePlain(s, held *session, _ proof, now time.Duration) verd
 	switch {
 	case held != nil && !held.sameToken(s.token):
 		return verdict{refusal: RefusedTaken}
-	case held == nil && len(r.peers) >= r.cfg.ConcurrentLimit:
+	case held == nil && len(r.peers) >= r.cfg.get().ConcurrentLimit:
 		return verdict{refusal: RefusedFull}
 	case held == nil:
 		return verdict{refusal: r.heldFor(s, now)}
@@ -105,7 +105,7 @@ func (r *registry) judgeKey(s, held *session, p proof, _ time.Duration) verdict 
 		return verdict{refusal: RefusedToken}
 	case held != nil && !p.expiry.After(held.expiry):
 		return verdict{refusal: RefusedToken}
-	case held == nil && len(r.peers) >= r.cfg.ConcurrentLimit:
+	case held == nil && len(r.peers) >= r.cfg.get().ConcurrentLimit:
 		return verdict{refusal: RefusedFull}
 	case !r.used.add(s.token, p.expiry):
 		return verdict{refusal: RefusedEarly}
@@ -120,9 +120,9 @@ func (r *registry) install(s *session, now time.Duration) {
 	r.issued.end(s.id)
 	r.lost.end(s.id)
 	s.admitted = true
-	r.places.admitted(s.addr)
+	s.place.admitted()
 	s.touch(now, true)
-	s.nextPing = now + r.cfg.PingInterval
+	s.nextPing = now + r.cfg.get().PingInterval
 	r.wheel.add(s, r.due(s))
 	r.stats.connected.Add(1)
 	r.events.add(event{kind: eventConnected, peer: s.peer(), from: s.remote})

@@ -60,14 +60,13 @@ func (b *blame) knock(now time.Duration) {
 
 func (b *blame) idle(now time.Duration) bool { return b.garbage.idle(now) && b.knocks.idle(now) }
 
-// blame notes that a socket of addr was closed for garbage, and reports whether
-// that happened too often already.
-func (r *registry) blame(addr netip.Addr, now time.Duration) (often bool) {
+// blame notes that s was closed for garbage, and reports whether that happened too
+// often already where it comes from.
+func (r *registry) blame(s *session, now time.Duration) (often bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.misled.note(now)
-	pl := r.places.of(addr)
-	return pl != nil && !r.places.crowds.Contains(addr) && pl.blame.charge(now)
+	return s.place != nil && !clientip.Networks(r.cfg.get().Crowds).Contains(s.addr) && s.place.blame.charge(now)
 }
 
 // Shuns reports whether a connection from addr is not worth being asked what it

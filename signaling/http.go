@@ -95,13 +95,13 @@ func (s *Server) serveCall(w http.ResponseWriter, r *http.Request, segments []st
 // The key is not looked at, as with every PeerJS server.
 func (s *Server) serveID(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
-	addr := s.cfg.ClientAddr(r)
+	addr := s.cfg.get().ClientAddr(r)
 	if !s.registry.call(addr, s.now()) {
 		s.refuse(w, r, RefusedCalls)
 		return
 	}
 	for range idAttempts {
-		if id := s.cfg.GenerateID(); s.registry.issue(id, addr, s.now()) {
+		if id := s.cfg.get().GenerateID(); s.registry.issue(id, addr, s.now()) {
 			reply(w, http.StatusOK, typeHTML, id)
 			return
 		}
@@ -113,11 +113,11 @@ func (s *Server) serveID(w http.ResponseWriter, r *http.Request) {
 // servePeers lists the ids, if that is allowed, to those who know the key.
 func (s *Server) servePeers(w http.ResponseWriter, r *http.Request, key string) {
 	w.Header().Set("Cache-Control", "no-store")
-	if !s.registry.call(s.cfg.ClientAddr(r), s.now()) {
+	if !s.registry.call(s.cfg.get().ClientAddr(r), s.now()) {
 		s.refuse(w, r, RefusedCalls)
 		return
 	}
-	if !s.cfg.AllowDiscovery || key != s.cfg.Key {
+	if cfg := s.cfg.get(); !cfg.AllowDiscovery || key != cfg.Key {
 		s.count(r, RefusedDiscovery)
 		reply(w, http.StatusUnauthorized, typeText, "Unauthorized")
 		return
@@ -137,15 +137,15 @@ func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) directions(r *http.Request) string {
-	if s.cfg.Directions != nil {
-		return s.cfg.Directions(r)
+	if s.cfg.get().Directions != nil {
+		return s.cfg.get().Directions(r)
 	}
 	return fmt.Sprintf(`This PeerJS server answers at
   %[1]s/                                    what it is
   %[1]s/%[2]s/id                            a fresh peer id
   %[1]s/peerjs?key=%[2]s&id=...&token=...   the WebSocket
 Options for PeerJS: path: "%[1]s/", key: "%[2]s"
-`, s.base, s.cfg.Key)
+`, s.base, s.cfg.get().Key)
 }
 
 func reply(w http.ResponseWriter, status int, contentType, body string) {
@@ -160,8 +160,9 @@ func reply(w http.ResponseWriter, status int, contentType, body string) {
 // get it too, and their browser keeps it from them.
 func (s *Server) allowOrigin(h http.Header, r *http.Request) {
 	h.Add("Vary", "Origin")
-	open := len(s.cfg.CORS) == 0 || slices.Contains(s.cfg.CORS, "*")
-	if origin := r.Header.Get("Origin"); origin != "" && (open || slices.Contains(s.cfg.CORS, origin)) {
+	allowed := s.cfg.get().CORS
+	open := len(allowed) == 0 || slices.Contains(allowed, "*")
+	if origin := r.Header.Get("Origin"); origin != "" && (open || slices.Contains(allowed, origin)) {
 		h.Set("Access-Control-Allow-Origin", origin)
 	}
 }
@@ -183,8 +184,9 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, RefusedOrigin)
 		return
 	}
-	addr := s.cfg.ClientAddr(r)
-	if why := s.registry.enter(addr, s.now()); why != "" {
+	addr := s.cfg.get().ClientAddr(r)
+	pl, why := s.registry.enter(addr, s.now())
+	if why != "" {
 		s.refuse(w, r, why)
 		return
 	}
@@ -194,14 +196,14 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	}
 	hijacker := &keptHijacker{ResponseWriter: w}
 	if _, err := s.upgrader.Upgrade(hijacker, r, header); err != nil {
-		s.registry.cancel(addr, s.now())
+		s.registry.cancel(pl, s.now())
 		s.count(r, RefusedHandshake)
 		return // answered
 	}
 	cred := parseCredentials(r.URL.RawQuery)
-	c := s.newSocket(hijacker.held.Conn, r, cred, addr)
+	c := s.newSocket(hijacker.held.Conn, r, cred, addr, pl)
 	if !s.registry.open(&c.session, s.begin) {
-		s.registry.cancel(addr, s.now())
+		s.registry.cancel(pl, s.now())
 		s.refused(c.remote, RefusedStopping)
 		hijacker.held.refuse(websocket.CloseGoingAway)
 		return
@@ -220,7 +222,7 @@ func (s *Server) begin() {
 
 // count notes that a request is refused.
 func (s *Server) count(r *http.Request, why Refusal) {
-	remote := remoteName(r, s.cfg.ClientAddr(r))
+	remote := remoteName(r, s.cfg.get().ClientAddr(r))
 	s.log.Debug("request refused", "remote", remote, "reason", why)
 	s.refused(remote, why)
 }

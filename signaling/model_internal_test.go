@@ -85,7 +85,7 @@ type model struct {
 
 func newModel() *model {
 	m := &model{holders: map[string]*player{}, queues: map[string]*modelQueue{}}
-	m.r = newRegistry(modelConfig, false, func(e event) {
+	m.r = newRegistry(newSettings(modelConfig), false, func(e event) {
 		m.events = append(m.events, modelEvent{e.peer.ID, e.kind, e.end})
 	})
 	return m

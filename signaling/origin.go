@@ -10,7 +10,7 @@ import (
 // originAllowed says whether the page that r comes from, if it comes from one,
 // may open a WebSocket.
 func (s *Server) originAllowed(r *http.Request) bool {
-	allowed := s.cfg.AllowOrigin
+	allowed := s.cfg.get().AllowOrigin
 	origins := r.Header.Values("Origin")
 	if len(allowed) == 0 || len(origins) == 0 || slices.Contains(allowed, "*") {
 		return true

@@ -49,7 +49,7 @@ type outbox struct {
 }
 
 // newOutbox makes the outbox of a socket for which a writer is at work already.
-func newOutbox(cfg Config, total *budget) outbox {
+func newOutbox(cfg *Config, total *budget) outbox {
 	return outbox{maxFrames: cfg.OutboundMessages, maxBytes: cfg.OutboundBytes, total: total, writing: true}
 }
 

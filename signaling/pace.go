@@ -110,7 +110,8 @@ func (c *socket) keepsPace(typ string, n int, garbage bool) (kept bool, err erro
 	if garbage {
 		times *= garbageTimes
 	}
-	v, delay := c.pace.judge(times, c.srv.now(), perSecond(may*r.cfg.MessageRate, may*r.cfg.MessageBurst))
+	cfg := r.cfg.get()
+	v, delay := c.pace.judge(times, c.srv.now(), perSecond(may*cfg.MessageRate, may*cfg.MessageBurst))
 	switch v {
 	case paceKept:
 		if delay > 0 {

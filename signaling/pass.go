@@ -21,13 +21,13 @@ func (c *socket) pass(l letter, now time.Duration) {
 		if full == nil {
 			return
 		}
-		patience := c.srv.cfg.SlowTimeout
+		patience := c.srv.cfg.get().SlowTimeout
 		if crowded || c.marked.Load() {
 			patience = c.lenience(now)
 		}
 		r.stats.delayed.Add(1)
 		began := now
-		open := full.out.awaitRoom(patience, c.srv.cfg.SlowTimeout)
+		open := full.out.awaitRoom(patience, c.srv.cfg.get().SlowTimeout)
 		now = c.srv.now()
 		if !open {
 			r.slow(full)

@@ -28,74 +28,59 @@ type place struct {
 // limit of them; the one not seen for longest is forgotten for a new one. Who
 // has more addresses than that is not stopped by counting addresses.
 type places struct {
-	cfg      Config            // fixed
-	exempt   clientip.Networks // fixed
-	crowds   clientip.Networks // fixed
-	connects rate              // fixed
-	calls    rate              // fixed
-	sockets  int               // at most at one place; fixed
-	pending  int               // at most at one place; fixed
-	limit    int               // places without a socket that are kept; fixed
+	cfg *settings // changed under the registry's lock
 
 	known map[netip.Addr]*place
 	idle  list.List // of *place, the one not seen for longest first
 	all   holdings  // of all sockets; those at places that are spared have no other
 }
 
-func newPlaces(cfg Config) *places {
-	p := &places{
-		cfg:      cfg,
-		exempt:   cfg.LimitExempt,
-		crowds:   cfg.Crowds,
-		connects: perSecond(cfg.ConnectRate, cfg.ConnectBurst),
-		calls:    perSecond(cfg.CallRate, cfg.CallBurst),
-		sockets:  cfg.SocketsPerAddress,
-		pending:  cfg.PendingPerAddress,
-		limit:    cfg.MaxAddresses,
-		known:    make(map[netip.Addr]*place),
-	}
+func newPlaces(live *settings) *places {
+	p := &places{cfg: live, known: make(map[netip.Addr]*place)}
+	cfg := live.get()
 	p.all.in.limit, p.all.out.limit, p.all.sent.limit = int64(cfg.InboundTotal), int64(cfg.OutboundTotal), math.MaxInt64
 	return p
 }
 
 // spares reports whether addr is not limited: it is exempt, or not known, as
 // that of a Unix socket.
-func (p *places) spares(addr netip.Addr) bool { return !addr.IsValid() || p.exempt.Contains(addr) }
+func (p *places) spares(addr netip.Addr) bool {
+	return !addr.IsValid() || clientip.Networks(p.cfg.get().LimitExempt).Contains(addr)
+}
 
-// enter counts a socket that is about to be opened, or says why it must not be.
-// Whoever entered must leave.
-func (p *places) enter(addr netip.Addr, now time.Duration) Refusal {
+// enter counts a socket that is about to be opened at the place it returns, nil
+// for one that is spared, or says why it must not be. Whoever entered must leave.
+func (p *places) enter(addr netip.Addr, now time.Duration) (*place, Refusal) {
 	if p.spares(addr) {
-		return ""
+		return nil, ""
 	}
-	pl := p.at(addr)
+	pl, cfg := p.at(addr), p.cfg.get()
 	defer p.rest(pl, now)
 	switch {
 	case pl.blame.refuses(now):
 		pl.blame.knock(now)
-		return RefusedGarbage
-	case pl.sockets >= p.sockets:
-		return RefusedSockets
-	case pl.pending >= p.pending:
-		return RefusedOpening
-	case !pl.connects.take(now, p.connects):
-		return RefusedConnects
+		return nil, RefusedGarbage
+	case pl.sockets >= cfg.SocketsPerAddress:
+		return nil, RefusedSockets
+	case pl.pending >= cfg.PendingPerAddress:
+		return nil, RefusedOpening
+	case !pl.connects.take(now, perSecond(cfg.ConnectRate, cfg.ConnectBurst)):
+		return nil, RefusedConnects
 	}
 	pl.sockets++
 	pl.pending++
-	return ""
+	return pl, ""
 }
 
-// admitted notes that a socket of addr holds an id.
-func (p *places) admitted(addr netip.Addr) {
-	if pl := p.of(addr); pl != nil {
+// admitted notes that a socket which entered there holds an id.
+func (pl *place) admitted() {
+	if pl != nil {
 		pl.pending--
 	}
 }
 
-// leave forgets a socket of addr; pending is whether it was never admitted.
-func (p *places) leave(addr netip.Addr, pending bool, now time.Duration) {
-	pl := p.of(addr)
+// leave forgets a socket that entered there; pending is whether it was never admitted.
+func (p *places) leave(pl *place, pending bool, now time.Duration) {
 	if pl == nil {
 		return
 	}
@@ -113,23 +98,17 @@ func (p *places) call(addr netip.Addr, now time.Duration) bool {
 	}
 	pl := p.at(addr)
 	defer p.rest(pl, now)
-	return pl.calls.take(now, p.calls)
+	cfg := p.cfg.get()
+	return pl.calls.take(now, perSecond(cfg.CallRate, cfg.CallBurst))
 }
 
-// key is what addr is counted under; the zero Addr if it is spared.
-func (p *places) key(addr netip.Addr) netip.Addr {
-	if p.spares(addr) {
+// key is the address under which what comes from there counts; the zero Addr if
+// it is spared.
+func (pl *place) key() netip.Addr {
+	if pl == nil {
 		return netip.Addr{}
 	}
-	return clientip.Place(addr)
-}
-
-// of returns the place of an address that has entered, nil if it is spared.
-func (p *places) of(addr netip.Addr) *place {
-	if p.spares(addr) {
-		return nil
-	}
-	return p.known[clientip.Place(addr)]
+	return pl.addr
 }
 
 // at returns the place of addr, taken off the idle list.
@@ -138,7 +117,7 @@ func (p *places) at(addr netip.Addr) *place {
 	pl := p.known[addr]
 	if pl == nil {
 		pl = &place{addr: addr}
-		pl.holds.limit(&p.all, p.cfg)
+		pl.holds.limit(&p.all, *p.cfg.get())
 		p.known[addr] = pl
 	}
 	if pl.idle != nil {
@@ -158,7 +137,7 @@ func (p *places) rest(pl *place, now time.Duration) {
 		return
 	}
 	pl.idle = p.idle.PushBack(pl)
-	if p.idle.Len() > p.limit {
+	if p.idle.Len() > p.cfg.get().MaxAddresses {
 		p.forget(p.idle.Front())
 	}
 }

@@ -17,7 +17,7 @@ import (
 // held nothing is written: messages are only put into outboxes, whose locks
 // nest inside it. Times are durations since the server's start.
 type registry struct {
-	cfg    Config // fixed
+	cfg    *settings // changed under mu
 	stats  *counters
 	events notifier // flush after unlocking mu
 	keyed  bool     // whether key ids need a proof; fixed
@@ -39,10 +39,11 @@ type registry struct {
 	lost    *holds // by their holders
 }
 
-func newRegistry(cfg Config, keyed bool, tell func(event)) *registry {
+func newRegistry(live *settings, keyed bool, tell func(event)) *registry {
+	cfg := live.get()
 	grain := min(cfg.PingInterval, cfg.AliveTimeout, cfg.PongTimeout) / 20
 	return &registry{
-		cfg:     cfg,
+		cfg:     live,
 		stats:   newCounters(),
 		events:  notifier{tell: tell},
 		keyed:   keyed,
@@ -50,37 +51,37 @@ func newRegistry(cfg Config, keyed bool, tell func(event)) *registry {
 		peers:   make(map[string]*session),
 		queues:  newQueueSet(queueLimits{messages: cfg.QueueMessages, bytes: cfg.QueueBytes, total: cfg.QueueTotalBytes, count: cfg.MaxQueues, sender: share{cfg.SenderQueues, cfg.SenderMessages, cfg.SenderBytes}}),
 		used:    newUsedTokens(cfg.MaxUsedTokens),
-		places:  newPlaces(cfg),
+		places:  newPlaces(live),
 		issued:  newHolds(cfg.ReserveID, cfg.MaxHeld),
 		lost:    newHolds(cfg.IDGrace, cfg.MaxHeld),
 		wheel:   newWheel(min(max(grain, time.Millisecond), maxGrain), cfg.PingInterval),
 	}
 }
 
-// enter makes room for a socket from addr, or says why there is none. Whoever
-// entered calls open or cancel.
-func (r *registry) enter(addr netip.Addr, now time.Duration) Refusal {
+// enter makes room for a socket from addr, or says why there is none. It returns
+// where the socket counts, nil if nowhere. Whoever entered calls open or cancel.
+func (r *registry) enter(addr netip.Addr, now time.Duration) (*place, Refusal) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
 	case r.stopped:
-		return RefusedStopping
-	case r.opening+len(r.sockets)-len(r.peers) >= r.cfg.MaxPending:
-		return RefusedPending
+		return nil, RefusedStopping
+	case r.opening+len(r.sockets)-len(r.peers) >= r.cfg.get().MaxPending:
+		return nil, RefusedPending
 	}
-	why := r.places.enter(addr, now)
+	pl, why := r.places.enter(addr, now)
 	if why == "" {
 		r.opening++
 	}
-	return why
+	return pl, why
 }
 
 // cancel gives the room of a socket back that was not opened.
-func (r *registry) cancel(addr netip.Addr, now time.Duration) {
+func (r *registry) cancel(pl *place, now time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.opening--
-	r.places.leave(addr, true, now)
+	r.places.leave(pl, true, now)
 }
 
 // open notes a socket that has entered and starts it, which stop then cannot
@@ -98,11 +99,9 @@ func (r *registry) open(s *session, start func()) bool {
 	return true
 }
 
-// holdings are those of the sockets of addr, which has entered.
-func (r *registry) holdings(addr netip.Addr) *holdings {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if pl := r.places.of(addr); pl != nil {
+// holdings are those of the sockets of a place, or of all.
+func (r *registry) holdings(pl *place) *holdings {
+	if pl != nil {
 		return &pl.holds
 	}
 	return &r.places.all
@@ -114,7 +113,7 @@ func (r *registry) gone(s *session, why End, now time.Duration) {
 	defer r.mu.Unlock()
 	r.detach(s, why)
 	delete(r.sockets, s)
-	r.places.leave(s.addr, !s.admitted, now)
+	r.places.leave(s.place, !s.admitted, now)
 }
 
 // call counts a request from addr, and is false if it must be refused.

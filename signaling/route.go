@@ -117,7 +117,7 @@ func (r *registry) tell(dst string, data []byte) bool {
 func (r *registry) slow(d *session) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !d.out.isFull(r.cfg.SlowTimeout) {
+	if !d.out.isFull(r.cfg.get().SlowTimeout) {
 		return
 	}
 	r.detach(d, EndSlowReader)
@@ -129,7 +129,7 @@ func (r *registry) slow(d *session) {
 func (r *registry) wait(s *session, l letter, now time.Duration) {
 	drop, told := DropBadDst, false
 	if validID(l.dst) {
-		drop, told = r.queues.add(l.dst, l.frame, r.places.key(s.addr), now)
+		drop, told = r.queues.add(l.dst, l.frame, s.place.key(), now)
 	}
 	if drop == "" {
 		r.stats.queued.Add(1)

@@ -43,8 +43,9 @@ type Peer struct {
 // A Server is a PeerJS server: an [http.Handler] for everything below
 // Config.Path. Use [NewServer].
 type Server struct {
+	cfg *settings
+
 	// Fixed.
-	cfg      Config
 	base     string // normalised path
 	hooks    Hooks
 	log      *slog.Logger
@@ -65,15 +66,9 @@ func NewServer(cfg Config, hooks Hooks, log *slog.Logger) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("signaling: %w", err)
 	}
-	if cfg.GenerateID == nil {
-		cfg.GenerateID = randomUUID
-	}
-	if cfg.ClientAddr == nil {
-		cfg.ClientAddr = clientip.Direct
-	}
-	s := &Server{cfg: cfg, base: normalizePath(cfg.Path), hooks: hooks, log: log.With("part", "signaling"), start: time.Now()}
+	s := &Server{cfg: newSettings(cfg), base: normalizePath(cfg.Path), hooks: hooks, log: log.With("part", "signaling"), start: time.Now()}
 	s.writers.group = &s.sockets
-	s.registry = newRegistry(cfg, hooks.Proof != nil, s.tell)
+	s.registry = newRegistry(s.cfg, hooks.Proof != nil, s.tell)
 	s.diary = diary{log: s.log, spares: func(e event) bool { return s.registry.places.spares(e.peer.Addr) }}
 	s.buffers.New = func() any { return new(spender) }
 	s.kit = newQuietKit(cfg.WriteTimeout, cfg.MaxMessage)
@@ -93,7 +88,7 @@ func NewServer(cfg Config, hooks Hooks, log *slog.Logger) (*Server, error) {
 func (s *Server) Run(ctx context.Context) error {
 	watch := time.NewTicker(s.registry.wheel.grain)
 	defer watch.Stop()
-	clean := time.NewTicker(s.cfg.CleanupInterval)
+	clean := time.NewTicker(s.cfg.get().CleanupInterval)
 	defer clean.Stop()
 	for {
 		select {
@@ -102,6 +97,8 @@ func (s *Server) Run(ctx context.Context) error {
 			return nil
 		case <-watch.C:
 			s.registry.watch(s.now())
+		case <-s.cfg.changed:
+			clean.Reset(s.cfg.get().CleanupInterval)
 		case <-clean.C:
 			s.registry.expire(s.now())
 			s.registry.forget(time.Now(), s.now())
@@ -115,7 +112,7 @@ func (s *Server) Run(ctx context.Context) error {
 func (s *Server) stop() {
 	s.registry.stop(websocket.CloseGoingAway)
 	s.registry.events.flush()
-	hard := time.AfterFunc(s.cfg.CloseTimeout+controlWait, s.registry.abort)
+	hard := time.AfterFunc(s.cfg.get().CloseTimeout+controlWait, s.registry.abort)
 	defer hard.Stop()
 	s.sockets.Wait()
 	s.diary.sum(s.now(), true)
@@ -141,9 +138,6 @@ func (s *Server) Stats() Stats {
 	s.registry.fill(&st)
 	return st
 }
-
-// Limits returns the settings that hold.
-func (s *Server) Limits() Config { return s.cfg }
 
 // refused counts a refusal of whoever is at remote, and tells of it.
 func (s *Server) refused(remote string, why Refusal) {

@@ -14,6 +14,7 @@ type session struct {
 	id     string
 	token  [32]byte // SHA-256
 	addr   netip.Addr
+	place  *place // where it counts; nil: it is spared
 	remote string // host:port, for the log
 	wire   wire
 	out    outbox    // has its own lock

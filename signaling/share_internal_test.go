@@ -70,10 +70,12 @@ func TestPlacesAgainstModel(t *testing.T) {
 	cfg.MaxAddresses, cfg.SocketsPerAddress, cfg.PendingPerAddress, cfg.ConnectBurst, cfg.ConnectRate = 3, 3, 2, 4, 2
 	type socket struct {
 		addr    netip.Addr
+		place   *place // nil: it was spared when it came
 		pending bool
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		p := newPlaces(cfg)
+		live := newSettings(cfg)
+		p := newPlaces(live)
 		var open []socket
 		now := time.Duration(0)
 		addrs := rapid.Custom(func(t *rapid.T) netip.Addr {
@@ -84,27 +86,31 @@ func TestPlacesAgainstModel(t *testing.T) {
 				addr := addrs.Draw(t, "from")
 				sockets, pending := 0, 0
 				for _, s := range open {
-					if s.addr == addr {
+					if s.addr == addr && s.place != nil {
 						sockets++
 						if s.pending {
 							pending++
 						}
 					}
 				}
-				switch why := p.enter(addr, now); {
+				switch pl, why := p.enter(addr, now); {
+				case (pl == nil) != (why != "" || p.spares(addr)):
+					t.Fatalf("%v counts at %+v: %q", addr, pl, why)
+				case p.spares(addr):
+					open = append(open, socket{addr, pl, true})
 				case (why == RefusedSockets) != (sockets >= cfg.SocketsPerAddress):
 					t.Fatalf("with %d sockets: %q", sockets, why)
 				case (why == RefusedOpening) != (sockets < cfg.SocketsPerAddress && pending >= cfg.PendingPerAddress):
 					t.Fatalf("with %d pending: %q", pending, why)
 				case why == "":
-					open = append(open, socket{addr, true})
+					open = append(open, socket{addr, pl, true})
 				}
 			},
 			"admit": func(t *rapid.T) {
 				for i := range open {
 					if open[i].pending {
 						open[i].pending = false
-						p.admitted(open[i].addr)
+						open[i].place.admitted()
 						return
 					}
 				}
@@ -114,8 +120,17 @@ func TestPlacesAgainstModel(t *testing.T) {
 					t.Skip("nobody is here")
 				}
 				i := rapid.IntRange(0, len(open)-1).Draw(t, "who")
-				p.leave(open[i].addr, open[i].pending, now)
+				p.leave(open[i].place, open[i].pending, now)
 				open = append(open[:i], open[i+1:]...)
+			},
+			// Who is spared changes while sockets are open.
+			"spare": func(t *rapid.T) {
+				next := cfg
+				next.LimitExempt = nil
+				if rapid.Bool().Draw(t, "some") {
+					next.LimitExempt = []netip.Prefix{netip.PrefixFrom(addrs.Draw(t, "spared"), 32)}
+				}
+				live.now.Store(&next)
 			},
 			"call":  func(t *rapid.T) { p.call(addrs.Draw(t, "from"), now) },
 			"wait":  func(t *rapid.T) { now += time.Duration(rapid.IntRange(1, 3000).Draw(t, "ms")) * time.Millisecond },
@@ -128,13 +143,19 @@ func TestPlacesAgainstModel(t *testing.T) {
 						t.Fatalf("%v: %+v", addr, pl)
 					}
 				}
-				if sockets != len(open) || p.idle.Len() > cfg.MaxAddresses {
-					t.Fatalf("%d sockets are counted, %d are open; %d places are kept", sockets, len(open), p.idle.Len())
+				counted := 0
+				for _, s := range open {
+					if s.place != nil {
+						counted++
+					}
+				}
+				if sockets != counted || p.idle.Len() > cfg.MaxAddresses {
+					t.Fatalf("%d sockets are counted, %d are open; %d places are kept", sockets, counted, p.idle.Len())
 				}
 			},
 		})
 		for _, s := range open {
-			p.leave(s.addr, s.pending, now)
+			p.leave(s.place, s.pending, now)
 		}
 		p.purge(now + time.Hour)
 		if len(p.known) != 0 {

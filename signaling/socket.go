@@ -47,16 +47,16 @@ const (
 // newSocket takes over a connection that has just been upgraded. It keeps
 // nothing of the request, which is much larger than the socket. The caller is
 // the first to write.
-func (s *Server) newSocket(conn net.Conn, r *http.Request, cred credentials, addr netip.Addr) *socket {
-	holds := s.registry.holdings(addr)
+func (s *Server) newSocket(conn net.Conn, r *http.Request, cred credentials, addr netip.Addr, pl *place) *socket {
+	holds := s.registry.holdings(pl)
 	c := &socket{
 		session: session{
-			id: strings.Clone(cred.id), token: sha256.Sum256([]byte(cred.token)), addr: addr, remote: remoteName(r, addr),
-			out: newOutbox(s.cfg, &holds.out), holds: holds,
+			id: strings.Clone(cred.id), token: sha256.Sum256([]byte(cred.token)), addr: addr, place: pl, remote: remoteName(r, addr),
+			out: newOutbox(s.cfg.get(), &holds.out), holds: holds,
 		},
 		srv: s,
 	}
-	if !s.registry.places.spares(addr) {
+	if pl != nil {
 		c.pace = new(pace)
 	}
 	c.wire = c
@@ -72,7 +72,7 @@ func (c *socket) run() {
 	why := endOf(err)
 	c.srv.registry.end(&c.session, why)
 	c.srv.registry.events.flush()
-	if !why.isGarbage() || !c.srv.registry.blame(c.addr, c.srv.now()) { // who does that often knows why
+	if !why.isGarbage() || !c.srv.registry.blame(&c.session, c.srv.now()) { // who does that often knows why
 		c.sayGoodbye(err)
 	}
 	// From here on no writer is started: the id is given up.
@@ -102,7 +102,7 @@ func (c *socket) judge(cred credentials) Refusal {
 	switch {
 	case cred.key == "" || !validID(cred.id) || !validToken(cred.token):
 		return RefusedParams
-	case cred.key != c.srv.cfg.Key:
+	case cred.key != c.srv.cfg.get().Key:
 		return RefusedKey
 	}
 	v := c.srv.registry.admit(&c.session, proof{}, c.srv.now())
@@ -132,7 +132,7 @@ func (c *socket) read() error {
 func (c *socket) readMessage(op byte) error {
 	in := c.srv.buffers.Get().(*spender)
 	c.began.Store(int64(max(1, c.srv.now()))) // 0 is for none
-	err := in.take(&c.conn, &c.holds.in, c.srv.cfg.MaxMessage)
+	err := in.take(&c.conn, &c.holds.in, c.srv.cfg.get().MaxMessage)
 	c.began.Store(0)
 	if err == nil {
 		err = c.handle(op, in.buf)
@@ -264,7 +264,7 @@ func (c *socket) answerGoodbye(code int) {
 // unread data would reset the connection, and the peer would not see why. If
 // frames can still be told apart it ends with the peer's.
 func (c *socket) linger(most int, framed bool) {
-	until := time.Now().Add(c.srv.cfg.CloseTimeout)
+	until := time.Now().Add(c.srv.cfg.get().CloseTimeout)
 	_ = c.conn.conn.SetReadDeadline(until)
 	for read, rests := 0, 0; time.Now().Before(until); {
 		n, err := c.conn.skip(framed)
@@ -324,7 +324,7 @@ func (c *socket) writeItem(head []byte, it item) error {
 	err := c.conn.write(head, opClose, payload)
 	until := time.Unix(1, 0)
 	if !c.out.closed() { // the peer may take its time to answer, but not for ever
-		until = time.Now().Add(c.srv.cfg.CloseTimeout)
+		until = time.Now().Add(c.srv.cfg.get().CloseTimeout)
 	}
 	_ = c.conn.conn.SetReadDeadline(until)
 	return err

@@ -11,7 +11,7 @@ func (r *registry) expire(now time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for {
-		q := r.queues.takeExpired(now - r.cfg.ExpireTimeout)
+		q := r.queues.takeExpired(now - r.cfg.get().ExpireTimeout)
 		if q == nil {
 			return
 		}
@@ -45,7 +45,7 @@ func (r *registry) watch(now time.Duration) {
 			s.close(0)
 			continue
 		}
-		if began := time.Duration(s.began.Load()); began != 0 && now-began >= r.cfg.ReadTimeout {
+		if began := time.Duration(s.began.Load()); began != 0 && now-began >= r.cfg.get().ReadTimeout {
 			r.detach(s, EndSlowSender)
 			s.close(websocket.ClosePolicyViolation)
 			continue
@@ -64,7 +64,7 @@ const pingLeast = 4
 // ping pings s, unless it speaks by itself all the time, as PeerJS does, and may
 // still be pinged in time should it fall silent.
 func (r *registry) ping(s *session, now time.Duration) {
-	every := r.cfg.PingInterval
+	every := r.cfg.get().PingInterval
 	s.nextPing = now + every
 	silent := now - s.lastSeen()
 	if s.speaks() && silent < every && silent+2*every <= r.patience(s) && s.skipped < pingLeast-1 {
@@ -78,9 +78,9 @@ func (r *registry) ping(s *session, now time.Duration) {
 // patience is the silence after which s is taken for dead.
 func (r *registry) patience(s *session) time.Duration {
 	if s.proven || s.marked.Load() {
-		return min(r.cfg.PongTimeout, r.cfg.AliveTimeout)
+		return min(r.cfg.get().PongTimeout, r.cfg.get().AliveTimeout)
 	}
-	return r.cfg.AliveTimeout
+	return r.cfg.get().AliveTimeout
 }
 
 // due is when s must be looked at next.

@@ -24,6 +24,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -68,16 +69,15 @@ type API struct {
 	log      *slog.Logger
 	routes   []route
 
-	feed    rpc.Feed      // nil: no polls; see Polls
-	polls   chan struct{} // holds a token for each poll that is held
-	briefs  chan struct{} // and for each that is held for a moment
-	pollers *rpc.Shares   // of polls
+	feed  rpc.Feed // nil: no polls; see Polls
+	polls atomic.Pointer[pollRoom]
 
 	// injecting bounds the bytes of the transactions in hand, by all doors:
 	// parsed, a hostile one takes about fifty times its size.
 	injecting *semaphore.Weighted
 
 	bodies bodies
+	counts counters
 	caller func(*http.Request) netip.Addr // see Callers
 
 	zippers sync.Pool // of *gzip.Writer
@@ -104,7 +104,7 @@ func New(l Ledger, nodeInfo func() signing.Object, log *slog.Logger) *API {
 func (a *API) prepare() {
 	a.injecting, a.zippers = semaphore.NewWeighted(maxInjecting), sync.Pool{New: newZipper}
 	a.bodies, a.caller = newBodies(), func(*http.Request) netip.Addr { return netip.Addr{} }
-	a.routes = a.table()
+	a.routes, a.counts = a.table(), newCounters()
 }
 
 // A handler answers a request.
@@ -114,9 +114,9 @@ type handler func(ctx context.Context, p params, r rpc.Request) (rpc.Response, e
 func (a *API) Handle(ctx context.Context, r rpc.Request) rpc.Response {
 	f, fault := a.find(r)
 	if fault != nil {
-		return *fault
+		return a.count(DoorChannel, *fault)
 	}
-	return a.answer(ctx, f, r)
+	return a.count(DoorChannel, a.answer(ctx, f, r))
 }
 
 // Found is the route of a request, and what stands in its path.
@@ -154,6 +154,7 @@ func (a *API) find(r rpc.Request) (found, *rpc.Response) {
 // answer answers a request whose route is found, from the ledger or from the
 // node behind this one.
 func (a *API) answer(ctx context.Context, f found, r rpc.Request) rpc.Response {
+	defer f.took.Since(time.Now())
 	if a.nodes != nil && !f.here {
 		return a.askOn(ctx, f, r)
 	}

@@ -31,7 +31,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(rpc.WithCaller(r.Context(), a.caller(r)), httpTimeout)
 	defer cancel()
-	a.write(w, r, a.answerHTTP(ctx, w, r))
+	a.write(w, r, a.count(DoorHTTP, a.answerHTTP(ctx, w, r)))
 }
 
 // answerHTTP finds the route first: what has none, or wants no body, is

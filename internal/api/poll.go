@@ -21,11 +21,33 @@ const (
 	pollShare  = 4                // the part of all polls that one address may have held
 )
 
+// A pollRoom is where polls are held.
+type pollRoom struct {
+	polls  chan struct{} // holds a token for each poll that is held
+	briefs chan struct{} // and for each that is held for a moment
+	shares *rpc.Shares   // of polls
+}
+
 // Polls makes the API answer GET collector/api/poll from feed, and hold so many
 // of them at once, and as many more for a moment. It comes before the first request.
 func (a *API) Polls(feed rpc.Feed, most int) {
-	a.feed, a.polls, a.briefs = feed, make(chan struct{}, most), make(chan struct{}, most)
-	a.pollers = rpc.NewShares(int64(max(1, most/pollShare)))
+	a.feed = feed
+	a.HoldPolls(most)
+}
+
+// HoldPolls has so many polls be held at once from now on. Those that are held
+// stay where they are.
+func (a *API) HoldPolls(most int) {
+	a.polls.Store(&pollRoom{make(chan struct{}, most), make(chan struct{}, most), rpc.NewShares(int64(max(1, most/pollShare)))})
+}
+
+// PollStats are how many polls are held, and may be.
+func (a *API) PollStats() (held, most int) {
+	room := a.polls.Load()
+	if room == nil {
+		return 0, 0
+	}
+	return len(room.polls), cap(room.polls)
 }
 
 // poll answers when the user has a chat that is newer than chatTimestamp, or
@@ -85,18 +107,18 @@ func (a *API) hold(ctx context.Context, p *poller, after int64) (newest int64, e
 
 // patience returns for how long a poll is held, and what to call afterwards.
 func (a *API) patience(ctx context.Context) (hold time.Duration, done func()) {
-	place := rpc.CallerOf(ctx)
-	if a.pollers.Take(place, 1) {
+	place, room := rpc.CallerOf(ctx), a.polls.Load()
+	if room.shares.Take(place, 1) {
 		select {
-		case a.polls <- struct{}{}:
-			return pollHold, func() { <-a.polls; a.pollers.Give(place, 1) }
+		case room.polls <- struct{}{}:
+			return pollHold, func() { <-room.polls; room.shares.Give(place, 1) }
 		default:
-			a.pollers.Give(place, 1)
+			room.shares.Give(place, 1)
 		}
 	}
 	select {
-	case a.briefs <- struct{}{}:
-		return pollBrief + rand.N(pollBrief), func() { <-a.briefs }
+	case room.briefs <- struct{}{}:
+		return pollBrief + rand.N(pollBrief), func() { <-room.briefs }
 	default:
 		return 0, func() {}
 	}

@@ -3,6 +3,8 @@ package api
 import (
 	"slices"
 	"strings"
+
+	"github.com/liberdus/liberdus/internal/tally"
 )
 
 // A route of the table. What a caller may reach is here and nowhere else: a
@@ -13,6 +15,7 @@ type route struct {
 	own             bool     // handle answers even if there is a node behind
 	here            bool     // and even at a gateway
 	steps           []string // of the pattern
+	took            *tally.Histogram
 }
 
 // table returns the routes of this node. Where several fit, the first counts:
@@ -21,7 +24,7 @@ type route struct {
 func (a *API) table() []route {
 	var routes []route
 	for _, rt := range slices.Concat(a.ofAccounts(), a.ofTheNode(), a.ofNetworkAccount(), ofGovernance()) {
-		rt.steps = strings.Split(rt.pattern, "/")
+		rt.steps, rt.took = strings.Split(rt.pattern, "/"), newTimes()
 		routes = append(routes, rt)
 	}
 	return routes

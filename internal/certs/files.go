@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -23,12 +24,14 @@ const (
 // Files is a certificate and its key in two PEM files. Use [OpenFiles], then
 // [Files.Run], which follows their changes.
 type Files struct {
-	certPath, keyPath string // fixed
-	log               *slog.Logger
+	log *slog.Logger // fixed
 
 	current atomic.Pointer[tls.Certificate]
 
-	// Owned by Run.
+	mu                sync.Mutex // held while files are looked at; nobody who connects waits for it
+	certPath, keyPath string
+
+	// Guarded by mu.
 	seen   [sha256.Size]byte // of the content that current was made of, or that was warned about
 	broken [sha256.Size]byte // of content that could not be used at the last look
 	warned bool              // about the end of current
@@ -37,8 +40,24 @@ type Files struct {
 // OpenFiles reads a certificate, with the chain that leads to it, and its key.
 // Errors say which file is to blame, and what would mend it.
 func OpenFiles(certPath, keyPath string, log *slog.Logger) (*Files, error) {
-	f := &Files{certPath: certPath, keyPath: keyPath, log: log.With("part", "certificate")}
-	pair, err := f.read()
+	f := &Files{log: log.With("part", "certificate")}
+	use, err := f.prepare(certPath, keyPath, "certificate loaded")
+	if err != nil {
+		return nil, err
+	}
+	use()
+	return f, nil
+}
+
+// Prepare reads other files, or the same ones anew, and returns what makes new
+// connections be shown what is in them: that cannot fail. Errors are as those of
+// [OpenFiles].
+func (f *Files) Prepare(certPath, keyPath string) (apply func(), err error) {
+	return f.prepare(certPath, keyPath, "certificate reloaded")
+}
+
+func (f *Files) prepare(certPath, keyPath, message string) (apply func(), err error) {
+	pair, err := read(certPath, keyPath)
 	if err != nil {
 		return nil, err
 	}
@@ -46,9 +65,15 @@ func OpenFiles(certPath, keyPath string, log *slog.Logger) (*Files, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.seen = pair.sum()
-	f.use(cert, "certificate loaded")
-	return f, nil
+	return func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		same := f.seen == pair.sum() && f.certPath == certPath && f.keyPath == keyPath
+		f.certPath, f.keyPath, f.seen = certPath, keyPath, pair.sum()
+		if !same {
+			f.use(cert, message)
+		}
+	}, nil
 }
 
 // TLS returns the settings of a server that shows the newest certificate.
@@ -100,8 +125,10 @@ func (f *Files) Run(ctx context.Context) error {
 // look takes a new pair. One that cannot be used is warned about at the second
 // look: until then it may be a certificate whose key is still being written.
 func (f *Files) look() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.checkEnd()
-	pair, err := f.read()
+	pair, err := read(f.certPath, f.keyPath)
 	sum := pair.sum()
 	if err != nil {
 		sum = sha256.Sum256([]byte(err.Error()))
@@ -125,6 +152,7 @@ func (f *Files) look() {
 	}
 }
 
+// use, with mu held, has new connections be shown cert.
 func (f *Files) use(cert *tls.Certificate, message string) {
 	f.current.Store(cert)
 	f.warned = false
@@ -139,7 +167,7 @@ func (f *Files) use(cert *tls.Certificate, message string) {
 	}
 }
 
-// checkEnd warns once about a certificate that has ended, or is about to.
+// checkEnd, with mu held, warns once about a certificate that has ended, or is about to.
 func (f *Files) checkEnd() {
 	end := f.current.Load().Leaf.NotAfter
 	if f.warned || time.Until(end) > expirySoon {
@@ -151,20 +179,20 @@ func (f *Files) checkEnd() {
 
 // A pair is the content of both files.
 type pair struct {
-	files     *Files
-	cert, key []byte
+	certPath, keyPath string
+	cert, key         []byte
 }
 
-func (f *Files) read() (pair, error) {
-	cert, err := readFile(f.certPath)
+func read(certPath, keyPath string) (pair, error) {
+	cert, err := readFile(certPath)
 	if err != nil {
 		return pair{}, fmt.Errorf("certificate file: %w", err)
 	}
-	key, err := readFile(f.keyPath)
+	key, err := readFile(keyPath)
 	if err != nil {
 		return pair{}, fmt.Errorf("private key file: %w", err)
 	}
-	return pair{f, cert, key}, nil
+	return pair{certPath, keyPath, cert, key}, nil
 }
 
 func readFile(path string) ([]byte, error) {
@@ -191,7 +219,7 @@ func (p pair) sum() [sha256.Size]byte {
 func (p pair) parse() (*tls.Certificate, error) {
 	cert, err := tls.X509KeyPair(p.cert, p.key)
 	if err != nil {
-		return nil, fmt.Errorf("certificate %s with key %s: %w%s", p.files.certPath, p.files.keyPath, err, p.remedy())
+		return nil, fmt.Errorf("certificate %s with key %s: %w%s", p.certPath, p.keyPath, err, p.remedy())
 	}
 	return &cert, nil
 }

@@ -88,8 +88,9 @@ func (c Config) Validate() error {
 // A Hub tells watchers of accounts. Use [New]; nobody is told before [Hub.Run].
 // The methods may be called from any goroutine.
 type Hub struct {
+	cfg Config // Accounts and Watchers are guarded by mu, the rest is fixed
+
 	// Fixed.
-	cfg  Config
 	look Look
 	log  *slog.Logger
 	pace *rate.Limiter

@@ -1,10 +1,25 @@
 package feed
 
+import "fmt"
+
 // Stats say how a [Hub] stands at one moment.
 type Stats struct {
 	Accounts, MaxAccounts int // that are watched, and may be
 	Watchers, MaxWatchers int // of them
 	Due                   int // accounts that wait to be looked at
+}
+
+// Prepare checks how many accounts and watchers there may be, and returns what
+// makes that hold: that cannot fail. Nobody who watches is sent away.
+func (h *Hub) Prepare(accounts, watchers int) (apply func(), err error) {
+	if accounts < 1 || watchers < 1 {
+		return nil, fmt.Errorf("feed: %d accounts and %d watchers: neither may be under 1", accounts, watchers)
+	}
+	return func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.cfg.Accounts, h.cfg.Watchers = accounts, watchers
+	}, nil
 }
 
 // Stats returns how the hub stands.

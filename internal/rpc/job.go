@@ -12,7 +12,7 @@ type job struct {
 	request Request
 	fault   *Response     // the answer, where it is known without the handler
 	delay   time.Duration // before it is handled, to keep a pace
-	weight  int64         // of the message among those in hand
+	holding holding       // of the message among those in hand
 	ctx     deadlineContext
 
 	once  sync.Once
@@ -28,7 +28,7 @@ func (v *server) job(ctx context.Context, msg []byte, err error) *job {
 	j := &job{}
 	var busy *Response
 	if j.delay, busy = v.meter.pace(now); busy == nil {
-		j.weight, busy = v.meter.hold(ctx, len(msg))
+		j.holding, busy = v.meter.hold(ctx, len(msg))
 	}
 	switch {
 	case err != nil && is(err, v.cfg.TooLarge):

@@ -63,11 +63,7 @@ func (c LimitsConfig) Validate() error {
 
 // Limits are what the streams of a node share. Use [NewLimits].
 type Limits struct {
-	// Fixed.
-	cfg    LimitsConfig
-	total  *rate.Limiter
-	events *rate.Limiter
-	bytes  *semaphore.Weighted
+	now atomic.Pointer[limits] // those that hold
 
 	held atomic.Int64 // of bytes
 
@@ -79,12 +75,46 @@ func NewLimits(cfg LimitsConfig) (*Limits, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("rpc: %w", err)
 	}
-	return &Limits{
+	l := new(Limits)
+	l.now.Store(&limits{
 		cfg:    cfg,
 		total:  rate.NewLimiter(rate.Limit(cfg.TotalPerSecond), max(1, int(cfg.TotalPerSecond))),
 		events: rate.NewLimiter(rate.Limit(cfg.TotalEvents), max(1, int(cfg.TotalEvents))),
 		bytes:  semaphore.NewWeighted(cfg.MaxBytes),
+	})
+	return l, nil
+}
+
+// limits are what hold until others do. They do not change.
+type limits struct {
+	cfg    LimitsConfig
+	total  *rate.Limiter
+	events *rate.Limiter
+	bytes  *semaphore.Weighted
+}
+
+// Prepare checks other limits and returns what makes them hold, for the streams
+// that there are, too: that cannot fail. What is in hand then counts under the
+// limit of bytes that it came in by.
+func (l *Limits) Prepare(cfg LimitsConfig) (apply func(), err error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("rpc: %w", err)
+	}
+	return func() {
+		next := *l.now.Load()
+		if cfg.MaxBytes != next.cfg.MaxBytes {
+			next.bytes = semaphore.NewWeighted(cfg.MaxBytes)
+		}
+		next.cfg = cfg
+		reset(next.total, cfg.TotalPerSecond, max(1, int(cfg.TotalPerSecond)))
+		reset(next.events, cfg.TotalEvents, max(1, int(cfg.TotalEvents)))
+		l.now.Store(&next)
 	}, nil
+}
+
+func reset(l *rate.Limiter, perSecond float64, burst int) {
+	l.SetLimit(rate.Limit(perSecond))
+	l.SetBurst(burst)
 }
 
 // LimitStats count what came over all streams.
@@ -105,7 +135,7 @@ func (l *Limits) Stats() LimitStats {
 	return LimitStats{
 		Requests: l.requests.Load(), Delayed: l.delayed.Load(), RefusedRate: l.refusedRate.Load(), RefusedTotal: l.refusedTotal.Load(),
 		RefusedBytes: l.refusedBytes.Load(), TooLarge: l.tooLarge.Load(), Malformed: l.malformed.Load(),
-		Held: l.held.Load(), MaxHeld: l.cfg.MaxBytes,
+		Held: l.held.Load(), MaxHeld: l.now.Load().cfg.MaxBytes,
 	}
 }
 
@@ -113,18 +143,20 @@ func (l *Limits) Stats() LimitStats {
 type meter struct {
 	limits *Limits       // nil: nothing is limited
 	own    *rate.Limiter // nil: the pace of this stream is not limited, nor does it count for all
+	seen   *limits       // whose pace own has; owned by who calls pace
 }
 
 func newMeter(l *Limits, exempt bool) meter {
 	if l == nil || exempt {
 		return meter{limits: l}
 	}
-	return meter{limits: l, own: rate.NewLimiter(rate.Limit(l.cfg.PerSecond), l.cfg.AtOnce)}
+	now := l.now.Load()
+	return meter{limits: l, own: rate.NewLimiter(rate.Limit(now.cfg.PerSecond), now.cfg.AtOnce), seen: now}
 }
 
 // pace returns for how long a request is to be delayed, or the fault that
-// refuses it. What is refused is not charged.
-func (m meter) pace(now time.Time) (time.Duration, *Response) {
+// refuses it. What is refused is not charged. One goroutine calls it.
+func (m *meter) pace(now time.Time) (time.Duration, *Response) {
 	if m.limits == nil {
 		return 0, nil
 	}
@@ -132,16 +164,21 @@ func (m meter) pace(now time.Time) (time.Duration, *Response) {
 	if m.own == nil {
 		return 0, nil
 	}
+	limits := m.limits.now.Load()
+	if limits != m.seen {
+		reset(m.own, limits.cfg.PerSecond, limits.cfg.AtOnce)
+		m.seen = limits
+	}
 	own := m.own.ReserveN(now, 1)
 	delay := own.DelayFrom(now)
-	if delay > m.limits.cfg.MaxDelay {
+	if delay > limits.cfg.MaxDelay {
 		own.CancelAt(now)
 		m.limits.refusedRate.Add(1)
 		return 0, new(FaultAfter("too many requests a second on this connection", delay))
 	}
-	total := m.limits.total.ReserveN(now, 1)
+	total := limits.total.ReserveN(now, 1)
 	all := total.DelayFrom(now)
-	if all > m.limits.cfg.MaxDelay {
+	if all > limits.cfg.MaxDelay {
 		total.CancelAt(now)
 		own.CancelAt(now)
 		m.limits.refusedTotal.Add(1)
@@ -156,37 +193,42 @@ func (m meter) pace(now time.Time) (time.Duration, *Response) {
 // leastWeight is what a message in hand takes of memory, however short it is.
 const leastWeight = 1 << 10
 
-// hold takes the place of a message of n bytes among those in hand, and
-// returns what it weighs, for [meter.release]. It waits for room as long as a
-// request may be delayed; then there is a fault.
-func (m meter) hold(ctx context.Context, n int) (weight int64, busy *Response) {
-	if m.limits == nil {
-		return 0, nil
-	}
-	weight = min(max(int64(n), leastWeight), m.limits.cfg.MaxBytes)
-	if m.limits.bytes.TryAcquire(weight) {
-		m.limits.held.Add(weight)
-		return weight, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, m.limits.cfg.MaxDelay)
-	defer cancel()
-	if m.limits.bytes.Acquire(ctx, weight) != nil {
-		m.limits.refusedBytes.Add(1)
-		return 0, new(FaultAfter("the node has too many requests in hand", m.limits.cfg.MaxDelay))
-	}
-	m.limits.held.Add(weight)
-	return weight, nil
+// A holding is what a message in hand weighs, and where that counts.
+type holding struct {
+	weight int64
+	of     *semaphore.Weighted
 }
 
-func (m meter) release(weight int64) {
-	if weight > 0 {
-		m.limits.held.Add(-weight)
-		m.limits.bytes.Release(weight)
+// hold takes the place of a message of n bytes among those in hand, for
+// [meter.release]. It waits for room as long as a request may be delayed; then
+// there is a fault.
+func (m *meter) hold(ctx context.Context, n int) (h holding, busy *Response) {
+	if m.limits == nil {
+		return holding{}, nil
+	}
+	limits := m.limits.now.Load()
+	h = holding{min(max(int64(n), leastWeight), limits.cfg.MaxBytes), limits.bytes}
+	if !h.of.TryAcquire(h.weight) {
+		ctx, cancel := context.WithTimeout(ctx, limits.cfg.MaxDelay)
+		defer cancel()
+		if h.of.Acquire(ctx, h.weight) != nil {
+			m.limits.refusedBytes.Add(1)
+			return holding{}, new(FaultAfter("the node has too many requests in hand", limits.cfg.MaxDelay))
+		}
+	}
+	m.limits.held.Add(h.weight)
+	return h, nil
+}
+
+func (m *meter) release(h holding) {
+	if h.weight > 0 {
+		m.limits.held.Add(-h.weight)
+		h.of.Release(h.weight)
 	}
 }
 
 // note counts what was wrong with a message.
-func (m meter) note(tooLarge bool) {
+func (m *meter) note(tooLarge bool) {
 	switch {
 	case m.limits == nil:
 	case tooLarge:

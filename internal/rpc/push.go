@@ -55,7 +55,8 @@ var _ Watcher = (*subscription)(nil)
 func newSubscriptions(v *server) *subscriptions {
 	s := &subscriptions{v: v, feed: v.cfg.Feed}
 	if v.meter.own != nil {
-		s.pace = rate.NewLimiter(rate.Limit(v.meter.limits.cfg.EventsPerSecond), max(1, int(v.meter.limits.cfg.EventsPerSecond)))
+		perSecond := v.meter.limits.now.Load().cfg.EventsPerSecond
+		s.pace = rate.NewLimiter(rate.Limit(perSecond), max(1, int(perSecond)))
 	}
 	return s
 }
@@ -238,7 +239,7 @@ func (s *subscriptions) keepPace() {
 	}
 	// They fail with the stream, as sending will.
 	if s.pace.Wait(s.v.ctx) == nil {
-		_ = s.v.meter.limits.events.Wait(s.v.ctx)
+		_ = s.v.meter.limits.now.Load().events.Wait(s.v.ctx)
 	}
 }
 

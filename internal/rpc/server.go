@@ -115,7 +115,7 @@ func (v *server) read() error {
 		select {
 		case v.slots <- struct{}{}:
 		case <-v.cfg.Work.Done():
-			v.meter.release(j.weight)
+			v.meter.release(j.holding)
 			return context.Cause(v.cfg.Work)
 		}
 		v.workers.add(j)
@@ -136,7 +136,7 @@ func is(err error, kind func(error) bool) bool { return kind != nil && kind(err)
 // serve handles one job, and frees its slot when the handler has returned and
 // the reply is sent. At its deadline it is replied to all the same.
 func (v *server) serve(j *job) {
-	defer func() { v.meter.release(j.weight); <-v.slots }()
+	defer func() { v.meter.release(j.holding); <-v.slots }()
 	if j.delay > 0 {
 		pause(v.ctx, j.delay)
 	}

@@ -85,9 +85,7 @@ func (r *Registry) Add(role string, g Group) error {
 			names[i] = l.Name
 		}
 		c.families[m.Name] = family{m, prometheus.NewDesc(prefix+m.Name, m.Help, names, constant)}
-		if !slices.ContainsFunc(r.metrics, func(o Metric) bool { return o.Name == m.Name }) {
-			r.metrics = append(r.metrics, m)
-		}
+		r.note(m)
 	}
 	if err := r.all.Register(c); err != nil {
 		return fmt.Errorf("metrics of %s: %w", role, err)
@@ -95,7 +93,24 @@ func (r *Registry) Add(role string, g Group) error {
 	return nil
 }
 
-// Metrics returns those of ours, sorted by name, each once.
+// note keeps a metric once, with the values that its labels have in any group.
+func (r *Registry) note(m Metric) {
+	i := slices.IndexFunc(r.metrics, func(o Metric) bool { return o.Name == m.Name })
+	if i < 0 {
+		r.metrics = append(r.metrics, m)
+		return
+	}
+	labels := slices.Clone(r.metrics[i].Labels)
+	for j := range labels {
+		values := slices.Concat(labels[j].Values, m.Labels[j].Values)
+		slices.Sort(values)
+		labels[j].Values = slices.Compact(values)
+	}
+	r.metrics[i].Labels = labels
+}
+
+// Metrics returns those of ours, sorted by name, each once, with all values that
+// their labels have in any role.
 func (r *Registry) Metrics() []Metric {
 	return slices.SortedFunc(slices.Values(r.metrics), func(a, b Metric) int { return strings.Compare(a.Name, b.Name) })
 }
@@ -158,8 +173,8 @@ func Counts[K ~string](s *Samples, name string, counts map[K]uint64) {
 	}
 }
 
-// Names returns the names of a set of counts as values of a label.
-func Names[K ~string](counts map[K]uint64) []string {
+// Names returns the names of a set as values of a label.
+func Names[K ~string, V any](counts map[K]V) []string {
 	var list []string
 	for name := range counts {
 		list = append(list, string(name))
