@@ -19,6 +19,8 @@ type site struct {
 	home  string
 	env   []string // of every process, beside what confine gives them
 	netns string   // network namespace of its processes; empty: that of the test
+
+	wrapper string // program that is given the command liberdus to run; empty: none
 }
 
 func newSite(t *testing.T) *site { return &site{t: t, home: t.TempDir()} }
@@ -39,6 +41,9 @@ func (s *site) file(name, content string) string {
 // liberdus returns the command. It sees no setting of the machine the tests run on,
 // and no archiver spares loopback its limits: those are met as from elsewhere.
 func (s *site) liberdus(ctx context.Context, args ...string) *exec.Cmd {
+	if s.wrapper != "" {
+		return s.command(ctx, s.wrapper, append([]string{tools.liberdus}, args...)...)
+	}
 	return s.command(ctx, tools.liberdus, args...)
 }
 
