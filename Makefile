@@ -69,7 +69,7 @@ docs: ## write docs/configuration.md of what the program has
 	$(GO) test -count=1 -run '^TestConfigurationReference$$' . -args -update
 
 module: ## make internal/web/liberdus.min.js of liberdus.js, after a change to it
-	cd e2e/js && node_modules/.bin/esbuild ../../internal/web/liberdus.js --bundle --minify --format=esm --target=es2022 '--mangle-props=^(ask|doubts?|ended|peers|pending|pin|stats|visit)$$' --outfile=../../internal/web/liberdus.min.js
+	cd e2e/js && node_modules/.bin/esbuild ../../internal/web/liberdus.js --bundle --minify --format=esm --target=es2022 '--mangle-props=^(ask|emit|gone|live|doubts?|ended|peers|pending|pin|stats|visit)$$' --outfile=../../internal/web/liberdus.min.js
 
 # Built as the release is, so that both use the same cache.
 lint: export CGO_ENABLED = 0

@@ -93,7 +93,7 @@ func TestModuleIsMadeOfItsSource(t *testing.T) {
 	t.Parallel()
 	out := filepath.Join(t.TempDir(), "liberdus.min.js")
 	err := command(t.Context(), "js", "node_modules/.bin/esbuild", "../../internal/web/liberdus.js",
-		"--bundle", "--minify", "--format=esm", "--target=es2022", "--mangle-props=^(ask|doubts?|ended|peers|pending|pin|stats|visit)$",
+		"--bundle", "--minify", "--format=esm", "--target=es2022", "--mangle-props=^(ask|emit|gone|live|doubts?|ended|peers|pending|pin|stats|visit)$",
 		"--log-level=warning", "--outfile="+out)
 	if err != nil {
 		t.Fatal(err)

@@ -159,12 +159,12 @@ func archiverLies(t *testing.T, b context.Context, page string, archiver *role) 
 	t.Run("no JSON", func(t *testing.T) {
 		l := newLiar(t, archiver.url())
 		l.says("/rtc", "<html>")
-		wrong(t, open(l.URL, ""), "no proper answer; check the URL and that it runs")
+		wrong(t, open(l.URL, ""), "no proper answer: check the URL")
 	})
 	t.Run("nobody there", func(t *testing.T) {
 		l := newLiar(t, archiver.url())
 		l.Close()
-		wrong(t, open(l.URL, ""), "no proper answer; check the URL and that it runs")
+		wrong(t, open(l.URL, ""), "no proper answer: check the URL")
 	})
 	for _, tt := range []struct {
 		name      string

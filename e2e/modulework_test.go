@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -34,7 +35,7 @@ func TestModule(t *testing.T) {
 	t.Run("observe", func(t *testing.T) { observes(t, newModule(t, b, page), archiver, fronts[0]) })
 	t.Run("calls given up", func(t *testing.T) { givesUp(t, newModule(t, b, page), archiver) })
 	t.Run("reconnect 200 times", func(t *testing.T) { reconnects(t, newModule(t, b, page), archiver) })
-	t.Run("a quorum", func(t *testing.T) { agrees(t, newModule(t, b, page), archiver, w) })
+	t.Run("a quorum", func(t *testing.T) { agrees(t, newModule(t, b, page), archiver, fronts[0], w) })
 	t.Run("a node that is killed", func(t *testing.T) { survives(t, newModule(t, b, page), archiver, fronts, w) })
 }
 
@@ -364,7 +365,7 @@ func reconnects(t *testing.T, m *module, archiver *role) {
 	m.quiet()
 }
 
-func agrees(t *testing.T, m *module, archiver *role, w wallet) {
+func agrees(t *testing.T, m *module, archiver, front *role, w wallet) {
 	var got struct {
 		Alias string
 		Peers int
@@ -384,6 +385,40 @@ func agrees(t *testing.T, m *module, archiver *role, w wallet) {
 		await client.account(` + quote(w.id()) + `)`)
 	if hop != "node" || !strings.Contains(message, odd) {
 		t.Errorf("one of three lies: %s: %s, want it named: %s", hop, message, odd)
+	}
+	m.do(nil, `client.close()`)
+
+	for _, quorum := range []string{"4", "'x'"} {
+		message, hop := m.fails(`await open(` + quote(archiver.url()) + `, { quorum: ` + quorum + `, timeout: 2000 })`)
+		if hop != "archiver" || !strings.Contains(message, "no quorum of 3") {
+			t.Errorf("a quorum of %s: %s: %s, want to hear that there are three", quorum, hop, message)
+		}
+	}
+
+	// One of the three is stopped, and another one stands in.
+	var stopped struct {
+		Aliases []string
+		Longest float64
+	}
+	m.do(nil, `
+		tamper = (text, deliver) => deliver(text)
+		await open(`+quote(archiver.url())+`, { quorum: 2 })
+		await until(async () => (await client.sessions()).length === 3)`)
+	if err := front.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = front.cmd.Process.Signal(syscall.SIGCONT) }()
+	m.do(&stopped, `
+		const aliases = []
+		let longest = 0
+		for (let i = 0; i < 5; i++) {
+			const began = performance.now()
+			aliases.push((await client.account(`+quote(w.id())+`)).account.alias)
+			longest = Math.max(longest, performance.now() - began)
+		}
+		return { aliases: [...new Set(aliases)], longest }`)
+	if !slices.Equal(stopped.Aliases, []string{"paged"}) || stopped.Longest > 5000 {
+		t.Errorf("with one of three stopped: %+v, want the account, in less than 5 s", stopped)
 	}
 	m.do(nil, `client.close()`)
 	m.quiet()

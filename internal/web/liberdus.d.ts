@@ -20,7 +20,7 @@ export interface Options {
   /** One or several, as URL or URL#PUBLICKEY. By default the one that served the module. The public
    *  key pins the archiver; without one, the key seen first is kept in localStorage and demanded. */
   archivers?: string | string[]
-  /** How many sessions are kept open, with different nodes: 2, or as many as the quorum. */
+  /** How many sessions are kept open, with different nodes: one more than the quorum, so 2. */
   pool?: number
   /** The public key of the one node to talk to, instead of any that is on the list. */
   peer?: string

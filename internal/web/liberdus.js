@@ -133,7 +133,7 @@ try {
 // ---- An archiver: where signalling is, and the nodes on the verified list ----
 
 const ask = url => fetch(url, { signal: AbortSignal.timeout(PATIENCE) }).then(response => response.json())
-  .catch(() => { throw Error('no proper answer; check the URL and that it runs') })
+  .catch(() => { throw Error('no proper answer: check the URL') })
 
 // visit asks an archiver that is {url, pin} and fills in the rest.
 async function visit (archiver, phase, emit) {
@@ -145,7 +145,7 @@ async function visit (archiver, phase, emit) {
   const signed = async (path, members) => {
     const answer = await ask(url + path)
     const key = await verify(answer, [...members, 'networkId', 'sign', 'time'])
-    if (known && key !== known) throw Error(`its key is ${key}, not ${known} as ${pin ? 'pinned' : 'before'}: somebody may pose as it; if it was really changed, give ${url}#${key}`)
+    if (known && key !== known) throw Error(`its key is ${key}, not ${known} as ${pin ? 'pinned' : 'before'}: somebody may pose as it: if not, give ${url}#${key}`)
     return { ...answer, key, skew: answer.time - (asked + Date.now()) / 2 }
   }
   const who = { archiver: url }
@@ -204,7 +204,7 @@ async function dial (archiver, peer, { phase, emit, iceServers, gone, live }) {
   }
 
   const hear = async ({ type, src, payload }) => {
-    if (type === 'ERROR') throw Error('the signalling server: ' + clip(payload.msg))
+    if (type === 'ERROR') throw Error('signalling server: ' + clip(payload.msg))
     if (type === 'EXPIRE') throw Error('it is not connected to the archiver')
     if (type === 'OPEN') await pc.setLocalDescription()
     if (src !== peer || payload.id !== id) return
@@ -374,9 +374,9 @@ const uvarint = n => n < 128 ? [n] : [n & 127 | 128, ...uvarint(n >> 7)]
 // Refusals that say that this node, or this moment, takes no transaction; another node may.
 const ELSEWHERE = /^(Node is|Not ready|Network c|Maximum l|\w+ transactions a)/
 
-export async function connect ({ archivers = new URL(import.meta.url).origin, peer, timeout = 10000, quorum = 1, pool = Math.max(2, quorum), iceServers, onEvent = ignore } = {}) {
+export async function connect ({ archivers = new URL(import.meta.url).origin, peer, timeout = 10000, quorum = 1, pool = quorum + 1, iceServers, onEvent = ignore } = {}) {
   await importKey(HASH_KEY).catch(() => {
-    throw new LiberdusError('browser', isSecureContext ? 'this browser has no Ed25519: update it' : 'this page is not secure: open it by https or on localhost')
+    throw new LiberdusError('browser', isSecureContext ? 'this browser has no Ed25519: update it' : 'not secure: open it by https or on localhost')
   })
   const sessions = new Map() // that are open, by peer
   const live = new Set() // all that have not ended
@@ -459,6 +459,7 @@ export async function connect ({ archivers = new URL(import.meta.url).origin, pe
         await refresh(place)
         const listed = peer ? [peer] : place.nodes.map(node => node.peerId)
         if (!listed.length) throw bad(place.url, 'no node is active')
+        if (!(listed.length >= quorum)) throw bad(place.url, `no quorum of ${listed.length}`)
         const want = Math.min(pool, listed.length)
         const running = new Set()
         const luck = listed.map(id => [Math.random() + (failures[id] ?? 0), id]).sort(([a], [b]) => a - b)
@@ -483,12 +484,15 @@ export async function connect ({ archivers = new URL(import.meta.url).origin, pe
   const cost = ({ rtt, doubts, pending }) => (rtt + 10) * (1 + doubts + pending.size)
   const best = tried => [...sessions.values()].filter(session => !tried.has(session)).sort((a, b) => cost(a) - cost(b))[0]
 
-  // session waits until there is one that was not asked.
+  // session waits until there is one that was not asked, and now is.
   const session = async (until, tried = new Set()) => {
     for (;;) {
       signal.throwIfAborted()
       const found = best(tried)
-      if (found) return found
+      if (found) {
+        tried.add(found)
+        return found
+      }
       fill()
       const left = until - now()
       if (left <= 0) throw failure
@@ -502,9 +506,8 @@ export async function connect ({ archivers = new URL(import.meta.url).origin, pe
   // read asks a node, and another one when that fails or falls silent. One that is only slow is left for
   // another as well, but not for more than a tenth of the reads: else a slow network gets everything twice.
   const read = async (url, until, tried = new Set()) => {
-    const asked = await session(until, tried)
     spare = Math.min(20, spare + !tried.size / 10)
-    tried.add(asked)
+    const asked = await session(until, tried)
     const reply = asked.ask(url, until - now()).then(reply => {
       if (reply.status === 429 || !(reply.status > 199 && reply.status < 500)) throw reply
       failures[asked.peer] = 0
@@ -516,19 +519,25 @@ export async function connect ({ archivers = new URL(import.meta.url).origin, pe
     heard.then(yes => yes ?? asked.doubt())
     let early = await race(Math.min(400, slow()), told)
     if (early === undefined && !(best(tried) && spare >= 1 && spare--)) early = await heard
-    if (early || tried.size > 3 || !best(tried) && (early === undefined || !asked.ended)) return reply
+    if (early || tried.size > quorum + 2 || !best(tried) && (early === undefined || !asked.ended)) return reply
     return Promise.any([reply, read(url, until, tried)]).catch(() => reply)
   }
 
-  // agree asks several nodes, which have to say the same.
-  const agree = async (url, until) => {
+  // fault returns a reply that is one, as every node that was asked has answered with it.
+  const fault = err => {
+    if (err.status) return err
+    throw err
+  }
+
+  // agree has several nodes asked, which have to say the same; again if not, as an account may have changed meanwhile.
+  const agree = async (url, until, more = 2) => {
     const tried = new Set()
-    while (tried.size < quorum) tried.add(await session(until, tried))
-    const replies = await Promise.all([...tried].map(session => session.ask(url, until - now())))
+    const replies = await Promise.all([...Array(quorum)].map(() => read(url, until, tried).catch(fault)))
     const said = replies.map(({ status, body }) => canonical([status, body]))
     const odd = replies.filter((reply, i) => said.filter(text => text === said[i]).length <= quorum / 2)
-    if (odd[0]) throw new LiberdusError('node', `no quorum: otherwise say ${odd.map(reply => reply.peer)}`, { replies })
-    return replies[0]
+    if (!odd[0]) return replies[0]
+    if (more--) return agree(url, until, more)
+    throw new LiberdusError('node', `no quorum: otherwise say ${odd.map(reply => reply.peer)}`, { replies })
   }
 
   const askOne = async (id, ...request) => {
@@ -565,10 +574,7 @@ export async function connect ({ archivers = new URL(import.meta.url).origin, pe
     const work = whole(get, url)
     const done = new AbortController()
     try {
-      return await Promise.race([work, new Promise((resolve, reject) => stop?.addEventListener('abort', () => reject(stop.reason), done))])
-    } catch (err) {
-      if (err.status) return err // a fault that every node answered with
-      throw err
+      return await Promise.race([work, new Promise((resolve, reject) => stop?.addEventListener('abort', () => reject(stop.reason), done))]).catch(fault)
     } finally {
       done.abort()
     }
