@@ -116,18 +116,19 @@ func (g *Gateway) listener() net.Listener {
 // reach says "ready" once it is known whether a node can be reached, and keeps
 // sessions open. Without a node the gateway stays: one may come.
 func (g *Gateway) reach(ctx context.Context, ready func()) error {
+	o := &outage{c: g.client, log: g.log}
 	switch err := g.client.Connect(ctx); {
 	case ctx.Err() != nil:
 		return nil
 	case isUsage(err):
 		return err
 	case err != nil:
-		g.log.Warn("no node can be reached yet: requests are answered with 503 until one can", "hop", client.Hop(err), "err", err)
+		o.begins(err)
 	}
 	g.client.Keep()
 	g.log.Info("ready", "addr", g.http.Addr().String(), "url", g.URL())
 	ready()
-	<-ctx.Done()
+	o.run(ctx)
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -45,10 +46,15 @@ func startGateway(t *testing.T, archiver string, change func(*config.Gateway)) *
 // launchGateway is startGateway without the wait: ready is closed later.
 func launchGateway(t *testing.T, cfg config.Gateway, archiver string, timeout time.Duration) (*gateway, <-chan struct{}) {
 	t.Helper()
+	return launchLoggedGateway(t, cfg, archiver, timeout, logger(t))
+}
+
+func launchLoggedGateway(t *testing.T, cfg config.Gateway, archiver string, timeout time.Duration, log *slog.Logger) (*gateway, <-chan struct{}) {
+	t.Helper()
 	cc := client.DefaultConfig()
 	cfg.Listen = "127.0.0.1:0"
 	cc.Archivers, cc.Data, cc.Timeout = []string{archiver}, t.TempDir(), timeout
-	g, err := roles.NewGateway(cfg, cc, logger(t))
+	g, err := roles.NewGateway(cfg, cc, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -286,6 +292,7 @@ func TestGatewayLimits(t *testing.T) {
 			if got.status != 429 || !strings.Contains(got.body, tt.want) || !strings.Contains(got.body, `"retryAfter":1000`) {
 				t.Errorf("one more = %v, want 429 and %q", got, tt.want)
 			}
+			checkRetry(t, g.URL()+"/timestamp", 429, "1")
 		})
 	}
 }

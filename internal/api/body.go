@@ -2,10 +2,13 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -86,7 +89,7 @@ func (b *body) read(r *http.Request) *rpc.Response {
 			if n, err := io.ReadFull(r.Body, one[:]); n > 0 {
 				return tooLarge()
 			} else if err != io.EOF {
-				return new(rpc.Fault(rpc.BadRequest, "body: "+err.Error()))
+				return cutOff(err)
 			}
 			return nil
 		}
@@ -96,9 +99,23 @@ func (b *body) read(r *http.Request) *rpc.Response {
 			return nil
 		}
 		if err != nil {
-			return new(rpc.Fault(rpc.BadRequest, "body: "+err.Error()))
+			return cutOff(err)
 		}
 	}
+}
+
+// cutOff says why a body has no end, and no addresses: behind a proxy they are
+// none of the caller's business.
+func cutOff(err error) *rpc.Response {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		late := rpc.Fault(rpc.Timeout, fmt.Sprintf("the body has not come within %v", bodyTime))
+		late.Status = http.StatusRequestTimeout // it was the caller who was late
+		return &late
+	}
+	if _, ok := errors.AsType[*net.OpError](err); ok {
+		err = io.ErrUnexpectedEOF
+	}
+	return new(rpc.Fault(rpc.BadRequest, "body: "+err.Error()))
 }
 
 func tooLarge() *rpc.Response {

@@ -149,8 +149,12 @@ func TestSlowBody(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if d := time.Since(began); resp.StatusCode != 400 || !resp.Close || d < 10*time.Second || d > 20*time.Second {
-			t.Errorf("answer = %d after %v, close %v, want 400 after 15 s, and the end", resp.StatusCode, d, resp.Close)
+		text, err := io.ReadAll(resp.Body)
+		if d := time.Since(began); err != nil || resp.StatusCode != 408 || !resp.Close || d < 10*time.Second || d > 20*time.Second {
+			t.Errorf("answer = %d after %v, close %v, %v, want 408 after 15 s, and the end", resp.StatusCode, d, resp.Close, err)
+		}
+		if want := `{"code":"timeout","error":"the body has not come within 15s"}`; string(text) != want {
+			t.Errorf("answer = %s, want %s", text, want)
 		}
 		client.Close()
 		srv.Close()

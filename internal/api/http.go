@@ -14,6 +14,7 @@ import (
 const (
 	httpTimeout = 30 * time.Second // of one request, once it has been read
 	jsonType    = "application/json; charset=utf-8"
+	awayRetry   = 5 * time.Second // after which what cannot be used may be back
 )
 
 // ServeHTTP is the HTTP door: the same paths, statuses and bodies as over a
@@ -82,7 +83,20 @@ func (a *API) write(w http.ResponseWriter, r *http.Request, resp rpc.Response) {
 		h.Set("Content-Encoding", "gzip")
 		body = a.zip(body)
 	}
+	if after := retryAfter(resp); after > 0 {
+		h.Set("Retry-After", strconv.Itoa(after))
+		h.Set("Access-Control-Expose-Headers", "Retry-After")
+	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(resp.Status)
 	w.Write(body) // a client that has gone needs no answer
+}
+
+// retryAfter returns how many seconds who got resp is to wait, or 0.
+func retryAfter(resp rpc.Response) int {
+	d := resp.RetryAfter
+	if d == 0 && resp.Status == http.StatusServiceUnavailable {
+		d = awayRetry
+	}
+	return int((d + time.Second - 1) / time.Second) // a moment is a second
 }

@@ -50,6 +50,7 @@ type Response struct {
 	Status      int
 	Body        []byte
 	ContentType string
+	RetryAfter  time.Duration // of a fault, over HTTP; 0: nothing is known of it
 
 	encoded      bool          // the body is known to be JSON
 	subscription *subscription // begins with this reply; nil if none does
@@ -94,6 +95,7 @@ func Fault(code Code, text string) Response {
 func FaultAfter(text string, d time.Duration) Response {
 	r := Fault(Busy, text)
 	r.Body = fmt.Appendf(r.Body[:len(r.Body)-1], `,"retryAfter":%d}`, max(1, d.Milliseconds()))
+	r.RetryAfter = d
 	return r
 }
 
