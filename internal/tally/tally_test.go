@@ -70,3 +70,12 @@ func BenchmarkObserve(b *testing.B) {
 		h.Observe(int64(20 * time.Millisecond))
 	}
 }
+
+// As a request is measured: two looks at the clock are most of it.
+func BenchmarkSince(b *testing.B) {
+	h := tally.Times(time.Microsecond, 10*time.Microsecond, 100*time.Microsecond, time.Millisecond, 10*time.Millisecond,
+		100*time.Millisecond, time.Second, 10*time.Second)
+	for b.Loop() {
+		h.Since(time.Now())
+	}
+}
