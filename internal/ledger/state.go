@@ -3,6 +3,7 @@ package ledger
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"github.com/liberdus/liberdus/internal/signing"
 )
@@ -162,6 +163,10 @@ func seal(object any) ([]byte, error) {
 // No account has another member of that name before it in canonical order, and
 // a quoted one would have its quotes escaped.
 func sealText(text []byte) []byte {
-	hash := `"hash":"` + signing.Hash(text) + `"`
-	return bytes.Replace(text, []byte(`"hash":""`), []byte(hash), 1)
+	const empty = `"hash":"`
+	at := bytes.Index(text, []byte(empty+`"`))
+	if at < 0 {
+		return text
+	}
+	return slices.Insert(text, at+len(empty), []byte(signing.Hash(text))...)
 }

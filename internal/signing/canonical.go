@@ -20,12 +20,15 @@ var errTooDeep = fmt.Errorf("nested deeper than %d levels", maxDepth)
 // nested too deep, a {"type":"Buffer","data":[…]} of something but numbers, or
 // one of Members that is not in its place.
 func Canonical(v any) ([]byte, error) {
-	var w writer
+	w := writer{buf: make([]byte, 0, usualText)}
 	if err := w.value(v); err != nil {
 		return nil, fmt.Errorf("signing: %w", err)
 	}
 	return w.buf, nil
 }
+
+// usualText is about how long the texts of transactions, receipts and accounts are.
+const usualText = 640
 
 // MustCanonical is [Canonical] for values that the program has built itself,
 // of the types listed there. It panics when that is not so.
@@ -40,7 +43,7 @@ func MustCanonical(v any) []byte {
 // canonicalUnsigned is Canonical of o without its own sign member. That member
 // would stand at gap; -1: the text has no members.
 func canonicalUnsigned(o Object) (text []byte, gap int, err error) {
-	w := writer{gap: -1}
+	w := writer{buf: make([]byte, 0, usualText), gap: -1}
 	if err := w.object(o, signMember); err != nil {
 		return nil, -1, fmt.Errorf("signing: %w", err)
 	}
