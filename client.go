@@ -93,14 +93,25 @@ func print(w io.Writer, doc any, err error) error {
 		return err
 	}
 	if doc == nil {
-		doc = struct {
-			Error string `json:"error"`
-			Hop   string `json:"hop"`
-		}{oneLine(err), client.Hop(err)}
+		doc = failure(err)
 	}
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	return errors.Join(err, enc.Encode(doc))
+}
+
+// failure is the document of what could not be done. It has txId where a
+// transaction may have been taken all the same.
+func failure(err error) any {
+	doc := struct {
+		Error string `json:"error"`
+		Hop   string `json:"hop"`
+		TxID  string `json:"txId,omitempty"`
+	}{Error: oneLine(err), Hop: client.Hop(err)}
+	if u, undecided := errors.AsType[*client.UndecidedError](err); undecided {
+		doc.TxID = u.TxID
+	}
+	return doc
 }
 
 func accountCommand() *cli.Command {

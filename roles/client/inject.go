@@ -50,7 +50,8 @@ type Injected struct {
 // that cannot take it, are slow, or are lost before they answer are followed by
 // others, which get the same bytes: the network knows a transaction by its id and
 // takes it once. The error is [ErrRefused] where the network does not want it;
-// Injected says then why.
+// Injected says then why. It is an [UndecidedError] where the transaction was sent
+// and nobody says what became of it.
 func (c *Client) Inject(ctx context.Context, tx []byte) (Injected, error) {
 	o, err := signing.ParseObject(tx)
 	if err != nil {
@@ -64,9 +65,9 @@ func (c *Client) Inject(ctx context.Context, tx []byte) (Injected, error) {
 	if err != nil {
 		return Injected{}, &UsageError{fmt.Errorf("transaction: %w", err)}
 	}
-	dial, cancel := context.WithTimeoutCause(ctx, c.cfg.Timeout, fmt.Errorf("not connected within %v", c.cfg.Timeout))
+	ctx, cancel, err := c.connected(ctx)
 	defer cancel()
-	if err := c.pool.connect(dial); err != nil {
+	if err != nil {
 		return Injected{}, err
 	}
 	doc, err := c.inject(ctx, id, body)
@@ -76,8 +77,19 @@ func (c *Client) Inject(ctx context.Context, tx []byte) (Injected, error) {
 	return doc, err
 }
 
+// connected sees to it that there is a session, and returns a context for what is
+// sent over it: both have the time of the settings together.
+func (c *Client) connected(ctx context.Context) (context.Context, context.CancelFunc, error) {
+	deadline := time.Now().Add(c.cfg.Timeout)
+	dial, done := context.WithDeadlineCause(ctx, deadline, fmt.Errorf("not connected within %v", c.cfg.Timeout))
+	defer done()
+	ctx, cancel := context.WithDeadlineCause(ctx, deadline, fmt.Errorf("not done within %v", c.cfg.Timeout))
+	return ctx, cancel, c.pool.connect(dial)
+}
+
 // InjectWait is Inject, and waits for the receipt. The error is [ErrRefused] also
-// where the transaction was accepted and failed.
+// where the transaction was accepted and failed, and an [UndecidedError] where it
+// was accepted and no receipt is seen.
 func (c *Client) InjectWait(ctx context.Context, tx []byte) (Injected, error) {
 	doc, err := c.Inject(ctx, tx)
 	if err != nil {
@@ -89,18 +101,21 @@ func (c *Client) InjectWait(ctx context.Context, tx []byte) (Injected, error) {
 	case doc.Receipt != nil:
 		return doc, judge(doc.Receipt)
 	case errors.Is(err, errNoReceipt):
-		err = atNode("accepted, but no receipt within %v; transaction %s", receiptTime, doc.TxID)
+		err = atNode("no receipt within %v", receiptTime)
 	}
-	return Injected{}, err
+	return Injected{}, &UndecidedError{doc.TxID, fmt.Errorf("accepted, but its receipt was not seen: %w", err)}
 }
 
 // inject gives the network a transaction and finds out what it makes of it.
 func (c *Client) inject(ctx context.Context, id string, body []byte) (Injected, error) {
 	g, err := c.give(ctx, id, body)
-	if err != nil {
-		return Injected{}, err
+	switch {
+	case err == nil:
+		return g.doc, nil
+	case g.unsure, g.Status != 0 && g.Status < 400: // also where the answer is not understood
+		return Injected{}, &UndecidedError{id, err}
 	}
-	return g.doc, nil
+	return Injected{}, err
 }
 
 // A given is what came of giving the network a transaction.
@@ -113,13 +128,13 @@ type given struct {
 }
 
 func (c *Client) give(ctx context.Context, id string, body []byte) (given, error) {
-	limited, cancel := context.WithTimeoutCause(ctx, c.cfg.Timeout+ackTime, fmt.Errorf("not done within %v", c.cfg.Timeout+ackTime))
-	defer cancel()
 	s := &sending{c: c, id: id}
-	a, err := c.pool.race(limited, rpc.Request{URL: "inject", Method: "POST", Body: body}, s.course())
+	a, err := c.pool.race(ctx, rpc.Request{URL: "inject", Method: "POST", Body: body}, s.course())
+	s.unsure = s.unsure || s.left(result{a, err})
+	alone := c.cfg.Peer != "" && errors.Is(err, errNothing) // there is nobody to ask
 	doc, err := s.read(result{a, err})
 	g := given{answer: a, doc: doc, said: !s.unsure || !inQueued(doc), unsure: s.unsure}
-	if s.unsure && (err != nil || !doc.Success) {
+	if s.unsure && !alone && (err != nil || !doc.Success) && ctx.Err() == nil {
 		g.doc, err = c.decide(ctx, id, doc, err)
 		g.said = !g.doc.Success
 	}
@@ -136,7 +151,7 @@ func (c *Client) decide(ctx context.Context, id string, doc Injected, err error)
 	case err != nil:
 		return Injected{}, err
 	case !errors.Is(rerr, errNoReceipt):
-		return Injected{}, fmt.Errorf("sent twice, and the second time refused (%s); whether the first was taken is not known: %w; transaction %s", doc.Reason, rerr, id)
+		return Injected{}, fmt.Errorf("sent twice, and the second time refused (%s); whether the first was taken is not known: %w", doc.Reason, rerr)
 	}
 	return doc, nil
 }
@@ -172,8 +187,8 @@ func (s *sending) again(r result, open int) (again, same bool) {
 		s.c.log.Warn("the session was lost before the transaction was acknowledged; it is sent again", "txId", s.id, "peer", r.peer, "err", r.err)
 		return true, true
 	case r.err != nil:
-		s.unsure = s.c.cfg.Peer == "" // else there is nobody else to ask
-		return s.unsure, false
+		s.unsure = true
+		return s.c.cfg.Peer == "", false
 	case r.Status == http.StatusTooManyRequests:
 		return true, false
 	case r.Status >= 500:
@@ -184,6 +199,12 @@ func (s *sending) again(r result, open int) (again, same bool) {
 	}
 	doc, err := injectedOf(r.Body)
 	return err == nil && !doc.Success && isElsewhere(doc.Reason), false
+}
+
+// left reports whether the transaction went out to the node of r, or may have, and
+// no answer has come back: also where that is so because the caller has given up.
+func (s *sending) left(r result) bool {
+	return r.err != nil && r.peer != "" && !errors.Is(r.err, rpc.ErrNotSent) && !errors.Is(r.err, rpc.ErrTooLarge)
 }
 
 func inQueued(doc Injected) bool { return strings.HasPrefix(doc.Reason, inQueue) }
@@ -203,11 +224,13 @@ func (s *sending) read(r result) (Injected, error) {
 	case r.err != nil && r.peer == "": // not sent to anybody
 		return Injected{}, r.err
 	case errors.Is(r.err, errNothing):
-		return Injected{}, atNode("sent, not acknowledged: peer %s said nothing within %v; transaction %s", r.peer, ackTime, s.id)
-	case errors.Is(r.err, rpc.ErrClosed):
-		return Injected{}, &hopError{"channel", fmt.Errorf("sent, not acknowledged: peer %s: %w; transaction %s", r.peer, r.err, s.id)}
-	case r.err != nil:
+		return Injected{}, atNode("sent, not acknowledged: peer %s said nothing within %v", r.peer, ackTime)
+	case !s.left(r) && r.err != nil:
 		return Injected{}, atNode("peer %s: %w", r.peer, r.err)
+	case errors.Is(r.err, rpc.ErrClosed):
+		return Injected{}, &hopError{"channel", fmt.Errorf("sent, not acknowledged: peer %s: %w", r.peer, r.err)}
+	case r.err != nil:
+		return Injected{}, atNode("sent, not acknowledged: peer %s: %w", r.peer, r.err)
 	case r.Status >= 400:
 		return Injected{}, atNode("peer %s answers %d: %s", r.peer, r.Status, errorText(r.Body))
 	}

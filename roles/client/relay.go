@@ -20,9 +20,9 @@ func (c *Client) Relay(ctx context.Context, body json.RawMessage) (Answer, error
 	if !ok { // no node could do it twice
 		return c.Do(ctx, Request{Method: http.MethodPost, Path: "inject", Body: body})
 	}
-	dial, cancel := context.WithTimeoutCause(ctx, c.cfg.Timeout, fmt.Errorf("not connected within %v", c.cfg.Timeout))
+	ctx, cancel, err := c.connected(ctx)
 	defer cancel()
-	if err := c.pool.connect(dial); err != nil {
+	if err != nil {
 		return Answer{}, err
 	}
 	g, err := c.give(ctx, id, body)
@@ -37,13 +37,16 @@ func (c *Client) Relay(ctx context.Context, body json.RawMessage) (Answer, error
 	return Answer{Peer: g.peer}, err
 }
 
-// An UndecidedError is that of a transaction that some node may have taken.
+// An UndecidedError is that of a transaction that some node has taken, or may have,
+// and of which nobody says what became of it. To send the same bytes again is safe.
 type UndecidedError struct {
 	TxID string
-	Err  error
+	Err  error // why it is not known
 }
 
-func (e *UndecidedError) Error() string { return fmt.Sprintf("transaction %s: %v", e.TxID, e.Err) }
+func (e *UndecidedError) Error() string {
+	return fmt.Sprintf("%v; the transaction may have been taken: ask with liberdus client call GET transaction/%s", e.Err, e.TxID)
+}
 func (e *UndecidedError) Unwrap() error { return e.Err }
 
 // carried returns the id of the transaction that the body of an inject carries.
