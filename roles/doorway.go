@@ -132,7 +132,7 @@ func (d *doorway) warn(err error) {
 	remedy := "the machine has too little memory, or too many connections, for all that runs on it"
 	switch {
 	case errors.Is(err, syscall.EMFILE):
-		remedy = "raise the limit of open files, by ulimit -n before the start or LimitNOFILE= for systemd, or lower --concurrent-limit"
+		remedy = "raise the limit of open files, by ulimit -n before the start or LimitNOFILE= for systemd, or allow fewer connections (of an archiver: --concurrent-limit)"
 	case errors.Is(err, syscall.ENFILE):
 		remedy = "raise the machine's limit of open files: sysctl fs.file-max"
 	}
