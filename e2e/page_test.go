@@ -526,6 +526,44 @@ func TestPageWithoutNodes(t *testing.T) {
 	v.quiet()
 }
 
+// When everything falls silent the page says so, and of when its table is; it goes on when
+// something answers again, and all the same when everything is dead.
+func TestPageWhenAllIsDead(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	archiver := s.archiver()
+	node := s.consensor(archiver.url())
+	all := []*role{archiver, node, s.beside(archiver.url(), node, "front")}
+	v := visits(t, browse(t), archiver.url())
+	fresh := `text('status') === 'Connected' && $('trouble').hidden && !$('nodes').classList.contains('old') &&
+		/^2 active/.test(text('nodes-said')) && document.querySelectorAll('#nodes .tag').length === 1`
+	dead := `text('status') === 'Not connected' && !$('trouble').hidden && /^Neither this server nor any node answers/.test(text('trouble')) &&
+		!/Connected to/.test(text('connected')) && $('facts').hidden && $('nodes').classList.contains('old') &&
+		/^As it was at .*: 2 active/.test(text('nodes-said')) && !document.querySelector('#nodes .tag')`
+	signal := func(sig syscall.Signal) {
+		for _, r := range all {
+			if err := r.cmd.Process.Signal(sig); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	v.sees("both nodes, and that it is connected", fresh)
+
+	signal(syscall.SIGSTOP)
+	v.sees("that nobody answers", dead)
+	v.shots("8-all-dead")
+	signal(syscall.SIGCONT)
+	v.sees("that it is connected again", `text('status') === 'Connected' && $('trouble').hidden && !$('facts').hidden && document.querySelectorAll('#nodes .tag').length === 1`)
+	v.sees("of when the table is", `/^As it was at/.test(text('nodes-said'))`)
+	v.click("measure")
+	v.sees("that it is measured anew", fresh)
+
+	began := time.Now()
+	signal(syscall.SIGKILL)
+	v.sees("that nobody answers", dead)
+	t.Logf("the page says that all is dead %v after the kill", time.Since(began).Round(100*time.Millisecond))
+}
+
 // keygen returns what the terminal writes into a key file.
 func (s *site) keygen(scheme string) string {
 	s.t.Helper()

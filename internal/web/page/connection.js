@@ -4,6 +4,8 @@ import { $, make, show, brief, what, remedy } from './dom.js'
 const SVG = 'http://www.w3.org/2000/svg'
 const KEPT = 60 // round trips in the plot, one a second
 const PATIENCE = 2000 // ms for a round trip
+const SECOND = 1500 // ms for another, after one that did not come back
+const SERVER = 5000 // ms between two questions whether the server is there
 
 const STEPS = {
   archiver: 'Ask this server where to go',
@@ -16,14 +18,16 @@ const STEPS = {
 const PATHS = { udp: 'UDP, directly', tcp: 'TCP, directly: UDP seems to be blocked' }
 
 // newConnection keeps the card as the module's events tell. changed is called with the state,
-// "connecting", "connected" or "lost".
-export function newConnection (changed) {
+// "connected", "lost", or "dead" when neither a node nor the server answers; serves tells whether the server does.
+export function newConnection (changed, serves) {
   const open = new Map() // sessions by node
   const steps = {} // begun, ms of the steps that are not of one node
   const ofNode = new Map() // the same by node
   let main // the session that is shown
   let trips = [] // ms, or null where none came back
   let reading = false
+  let silent // "lost" or "dead", while no node that there is a session with answers
+  let served // when the server was asked last, and what it said
 
   function step ({ at, phase, ms, peer, state, error }) {
     if (state === 'failed' && !main) {
@@ -41,20 +45,29 @@ export function newConnection (changed) {
     if (event.state === 'open') open.set(event.peer, event)
     else open.delete(event.peer)
     if (main && !open.has(main.peer)) main = undefined
-    if (!main && open.size) {
-      main = open.values().next().value
-      trips = []
-      show($('trips'), false)
-    }
+    if (silent && event.state === 'open') return turn(event) // it answers: it has just proven who it is
+    if (!main && open.size) return turn(open.values().next().value, silent)
     draw()
-    changed(main ? 'connected' : 'lost')
+    changed(silent ?? (main ? 'connected' : 'lost'))
+  }
+
+  // turn shows another session.
+  function turn (to, state) {
+    main = to
+    silent = state
+    trips = []
+    show($('trips'), false)
+    draw()
+    changed(silent ?? 'connected')
   }
 
   function draw () {
-    $('connected').textContent = main ? `Connected to node ${brief(main.peer)}. It has proven who it is.` : 'The node went away. Looking for another one…'
-    show($('facts'), !!main)
-    if (main) show($('failing'), false)
-    show($('steps'), !!main)
+    const answers = main && !silent
+    $('connected').textContent = answers ? `Connected to node ${brief(main.peer)}. It has proven who it is.`
+      : main ? 'No node answers. Looking for another one…' : 'The node went away. Looking for another one…'
+    show($('facts'), !!answers)
+    if (answers) show($('failing'), false)
+    show($('steps'), !!answers)
     if (!main) return show($('trips'), false)
     $('node').textContent = main.peer
     $('path').textContent = PATHS[main.path] ?? 'not known yet'
@@ -111,16 +124,36 @@ export function newConnection (changed) {
     show($('trips'))
   }
 
-  // beat measures one round trip to the node that is shown.
+  // beat measures one round trip to the node that is shown. Without one it looks who is there at all.
   async function beat (client) {
-    if (!main || document.hidden || reading) return
+    if (document.hidden || reading) return
     reading = true
-    const { peer } = main
-    const ms = await client.request('is-healthy', { peer, timeout: PATIENCE }).then(reply => reply.ms, () => null)
+    const asked = main
+    const ms = await trip(client, asked?.peer, PATIENCE).catch(() => null)
+    if (main && main === asked) {
+      trips = [...trips, ms].slice(-KEPT)
+      plot()
+    }
+    if (ms === null) await look(client, asked)
+    else if (silent && main === asked) turn(main)
     reading = false
-    if (main?.peer !== peer) return
-    trips = [...trips, ms].slice(-KEPT)
-    plot()
+  }
+
+  // look asks every node that there is a session with, and the server, when one has not answered.
+  async function look (client, asked) {
+    if (!(performance.now() - served?.at < SERVER)) served = { at: performance.now(), yes: within(SECOND, serves()).catch(() => false) }
+    const answers = [...open.keys()].map(peer => trip(client, peer, SECOND).then(() => peer))
+    const [peer, yes] = await Promise.all([Promise.any(answers).catch(() => {}), served.yes])
+    if (main !== asked) return // there is news
+    if (open.has(peer)) {
+      if (silent || peer !== main?.peer) turn(open.get(peer))
+      return
+    }
+    const state = yes ? 'lost' : 'dead'
+    if (silent === state) return
+    silent = state
+    draw()
+    changed(silent)
   }
 
   return {
@@ -132,7 +165,7 @@ export function newConnection (changed) {
       beat(client)
       setInterval(beat, 1000, client)
     },
-    get main () { return main },
+    get main () { return silent ? undefined : main }, // that answers
     get open () { return open }
   }
 }
@@ -141,4 +174,12 @@ export function newConnection (changed) {
 function scale (most) {
   const power = 10 ** Math.floor(Math.log10(most))
   return [1, 2, 5, 10].map(n => n * power).find(n => n >= most)
+}
+
+const within = (ms, work) => Promise.race([work, new Promise((resolve, reject) => setTimeout(reject, ms))])
+
+// trip returns the ms of a round trip to a node.
+const trip = async (client, peer, ms) => {
+  if (!peer) throw Error('no session')
+  return within(ms, client.request('is-healthy', { peer, timeout: ms }).then(reply => reply.ms))
 }

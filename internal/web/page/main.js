@@ -7,14 +7,19 @@ import { newTools } from './tools.js'
 import { newWallet } from './wallet.js'
 import { readNetwork } from './transactions.js'
 
-const WORDS = { connecting: 'Connecting…', connected: 'Connected', lost: 'Reconnecting…', failed: 'Not connected' }
+const WORDS = { connecting: 'Connecting…', connected: 'Connected', lost: 'Reconnecting…', dead: 'Not connected', failed: 'Not connected' }
 
 function status (state) {
-  $('status').dataset.state = state
+  $('status').dataset.state = state === 'dead' ? 'failed' : state
   $('status-text').textContent = WORDS[state]
-  if (state === 'connected') {
-    show($('trouble'), false)
-    tools.reconnected(connection)
+  if (state === 'connected' || state === 'lost') show($('trouble'), false)
+  if (state === 'connected') tools.reconnected(connection)
+  if (state === 'lost' || state === 'dead') tools.aged(connection)
+  if (state === 'dead') {
+    $('trouble-what').textContent = 'Neither this server nor any node answers.'
+    $('trouble-remedy').textContent = 'Check that you are online. This page tries again by itself.'
+    $('trouble-retry').onclick = () => dispatchEvent(new Event('online')) // at which the module looks again
+    show($('trouble'))
   }
 }
 
@@ -36,7 +41,7 @@ async function network () {
   return known
 }
 
-const connection = newConnection(status)
+const connection = newConnection(status, () => readNetwork().then(() => true))
 const frames = newFrames()
 const tools = newTools()
 const wallet = newWallet(network)

@@ -8,6 +8,7 @@ const AT_ONCE = 3
 
 export function newTools () {
   let client
+  let measured // the table: when it was made, and in words
 
   const ready = said => {
     if (!client) say(said, 'bad', 'Not connected yet. One moment.')
@@ -80,6 +81,8 @@ export function newTools () {
     })
     $('nodes').tBodies[0].replaceChildren(...rows)
     show($('nodes'), rows.length > 0)
+    $('nodes').classList.remove('old')
+    measured = undefined
     mark(connection)
     return rows
   }
@@ -90,6 +93,14 @@ export function newTools () {
       firstChild.querySelector('.tag')?.remove()
       if (dataset.peer === connection.main?.peer) firstChild.append(make('span', { className: 'tag', textContent: 'yours' }))
     }
+  }
+
+  // age says of when the table is, once nobody tells any more whether it is true.
+  function age (connection) {
+    mark(connection)
+    if (!measured || $('nodes').classList.contains('old')) return
+    $('nodes').classList.add('old')
+    $('nodes-said').textContent = `As it was at ${measured.at.toLocaleTimeString()}: ${measured.text}`
   }
 
   // measure asks every node on the list how fast it is, some at a time.
@@ -117,11 +128,14 @@ export function newTools () {
     }
     await Promise.all(Array.from({ length: AT_ONCE }, worker))
     const more = listed.length > nodes.length ? ` ${listed.length - nodes.length} more are on the list.` : ''
-    $('nodes-said').textContent = `${listed.length} active, on the signed list.${silent ? ` ${silent} did not answer: another network may reach them.` : ''}${more}`
+    measured = { at: new Date(), text: `${listed.length} active, on the signed list.${silent ? ` ${silent} did not answer: another network may reach them.` : ''}${more}` }
+    $('nodes-said').textContent = measured.text
+    if (!connection.main) age(connection)
   }
 
   return {
     reconnected: mark,
+    aged: age,
     connected (with_, connection) {
       client = with_
       const again = () => once($('measure'), () => measure(connection).catch(err => { $('nodes-said').textContent = err.message }))
