@@ -27,6 +27,7 @@ const REMEDY = {
 export function what ({ message }) {
   if (/no node is active/.test(message)) return 'No node is there right now.'
   if (/no proper answer/.test(message)) return 'This server does not answer.'
+  if (/^not secure/.test(message)) return `This page is ${message}.`
   return sentence(message)
 }
 
