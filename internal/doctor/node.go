@@ -102,7 +102,7 @@ type trial struct {
 
 	mu      sync.Mutex // a connection that was given up may still tell
 	asked   bool       // guarded by mu; the node has answered
-	offered []string   // guarded by mu; the addresses that the node names
+	offered []string   // guarded by mu; the addresses that the node names, sorted
 	phases  []string   // guarded by mu; how long each took
 	at      string     // guarded by mu; the one it is in
 	since   time.Time  // guarded by mu; when that began
@@ -127,7 +127,7 @@ func (t *trial) reached(next string) {
 func (t *trial) answered(list []netip.AddrPort) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.asked, t.offered = true, unique(list)
+	t.asked, t.offered = true, slices.Sorted(slices.Values(unique(list)))
 	return len(list) > 0
 }
 
