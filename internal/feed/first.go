@@ -8,10 +8,9 @@ import (
 	"github.com/liberdus/liberdus/internal/rpc"
 )
 
-const (
-	firstWait  = 2 * time.Second // for a first look to begin
-	firstShare = 32              // first looks of one address, those that wait included
-)
+// firstWait is how long a first look may take to begin. How many wait has its
+// limit in the places of watchers, of an address and of all, that they hold.
+const firstWait = 2 * time.Second
 
 // errBusy says that a first look would have to wait too long.
 var errBusy = errors.New("too many first looks")
@@ -70,33 +69,19 @@ func (h *Hub) lookFirst(ctx context.Context, t *topic, f *firstLook) error {
 }
 
 // paced looks at an account as fast as first looks may: they take half of what
-// all may take, so that those who watch already are told as well.
+// all may take, so that those who watch already are told as well. It begins
+// within firstWait, or not at all.
 func (h *Hub) paced(ctx context.Context, account string) (e rpc.Event, sum uint32, err error) {
-	place := rpc.CallerOf(ctx)
-	if !h.shares.Take(place, 1) {
-		return e, 0, errBusy
-	}
-	defer h.shares.Give(place, 1)
-	if err := h.turn(ctx); err != nil {
-		return e, 0, err
-	}
-	defer func() { <-h.atOnce }()
-	return h.ask(ctx, account)
-}
-
-// turn waits for a first look to be allowed, no longer than firstWait.
-func (h *Hub) turn(ctx context.Context) error {
 	wait, cancel := context.WithTimeout(ctx, firstWait)
 	defer cancel()
+	if h.lines.enter(wait, rpc.CallerOf(ctx)) != nil {
+		return e, 0, overdue(ctx)
+	}
+	defer h.lines.leave()
 	if h.firsts.Wait(wait) != nil || h.pace.Wait(wait) != nil {
-		return overdue(ctx)
+		return e, 0, overdue(ctx)
 	}
-	select {
-	case h.atOnce <- struct{}{}:
-		return nil
-	case <-wait.Done():
-		return overdue(ctx)
-	}
+	return h.ask(ctx, account)
 }
 
 func overdue(ctx context.Context) error {

@@ -97,8 +97,7 @@ type Hub struct {
 	wake chan struct{} // gets a token when a worker should look at due
 
 	firsts *rate.Limiter // of first looks: half of the pace
-	atOnce chan struct{} // holds a token for each of them
-	shares *rpc.Shares   // of those that wait for one
+	lines  *lines        // before them
 
 	mu       sync.Mutex
 	topics   map[string]*topic  // guarded by mu
@@ -120,6 +119,6 @@ func New(cfg Config, look Look, log *slog.Logger) (*Hub, error) {
 		pace: rate.NewLimiter(rate.Limit(cfg.LooksPerSecond), cfg.Looks),
 		wake: make(chan struct{}, 1), topics: make(map[string]*topic), held: make(map[netip.Addr]int),
 		firsts: rate.NewLimiter(rate.Limit(max(1, cfg.LooksPerSecond/2)), cfg.Looks),
-		atOnce: make(chan struct{}, max(cfg.Looks, 8)), shares: rpc.NewShares(firstShare),
+		lines:  newLines(max(cfg.Looks, 8)),
 	}, nil
 }
