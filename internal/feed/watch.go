@@ -34,14 +34,26 @@ func (h *Hub) Watch(ctx context.Context, account string, since int64, w rpc.Watc
 		return 0, nil, new(rpc.Fault(rpc.Unavailable, "the node cannot look at the account"))
 	}
 	x := &watch{w}
-	now, fault := h.admit(t, x)
+	from, fault = h.begin(t, x, since)
 	if fault != nil {
 		return 0, nil, fault
 	}
-	if mayBeNewer(now, since) {
-		w.Changed(now)
+	return from, func() { h.leave(t, x, place) }, nil
+}
+
+// begin tells x how t stands, if that may be news, and has it told of what
+// follows. Nobody else tells x before it knows the present state, or an older one
+// could come last. It returns the Seq of that state.
+func (h *Hub) begin(t *topic, x *watch, since int64) (from int64, fault *rpc.Response) {
+	knows := func(e rpc.Event) bool { return !mayBeNewer(e, since) }
+	for {
+		now, in, fault := h.admit(t, x, knows)
+		if in || fault != nil {
+			return now.Seq, fault
+		}
+		x.w.Changed(now)
+		knows = func(e rpc.Event) bool { return e.Seq == now.Seq }
 	}
-	return now.Seq, func() { h.leave(t, x, place) }, nil
 }
 
 // join returns the topic of an account, with a place for one more watcher, of an
@@ -95,15 +107,18 @@ func (h *Hub) ask(ctx context.Context, account string) (rpc.Event, uint32, error
 	return read(account, text)
 }
 
-// admit lets x be told of what follows the state it returns.
-func (h *Hub) admit(t *topic, x *watch) (rpc.Event, *rpc.Response) {
+// admit lets x be told of what follows the present state, if it knows that, and
+// returns the state.
+func (h *Hub) admit(t *topic, x *watch, knows func(rpc.Event) bool) (now rpc.Event, in bool, fault *rpc.Response) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.topics[t.account] != t { // it was given up meanwhile, and its places with it
-		return rpc.Event{}, new(goingAway())
+		return rpc.Event{}, false, new(goingAway())
 	}
-	t.watchers[x] = struct{}{}
-	return t.state, nil
+	if in = knows(t.state); in {
+		t.watchers[x] = struct{}{}
+	}
+	return t.state, in, nil
 }
 
 // leave gives up the place of x, or, if x is nil, of one of an address that never
