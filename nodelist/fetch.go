@@ -36,12 +36,12 @@ func (c *Client) ask(ctx context.Context, path string, body []byte) (signing.Obj
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, c.silent(err)
+		return nil, c.silent(ctx, err)
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
-		return nil, c.silent(err)
+		return nil, c.silent(ctx, err)
 	}
 	if len(text) > maxAnswer {
 		return nil, fmt.Errorf("%s %s: the answer is larger than %d bytes", method, path, maxAnswer)
@@ -53,8 +53,12 @@ func (c *Client) ask(ctx context.Context, path string, body []byte) (signing.Obj
 	return o, nil
 }
 
-// silent says of a request that got no answer what to do about it.
-func (c *Client) silent(err error) error {
+// silent says of a request that got no answer what to do about it: nothing, if it
+// was the caller who gave it up.
+func (c *Client) silent(ctx context.Context, err error) error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return &givenUp{context.Cause(ctx)}
+	}
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err // without the URL, which is said already
 	}
@@ -63,6 +67,13 @@ func (c *Client) silent(err error) error {
 	}
 	return &unreachable{fmt.Errorf("no answer: %w; check the URL and that the archiver runs", err)}
 }
+
+// A givenUp is a context.Canceled that says why.
+type givenUp struct{ cause error }
+
+func (e *givenUp) Error() string        { return "given up before it answered: " + e.cause.Error() }
+func (e *givenUp) Unwrap() error        { return e.cause }
+func (e *givenUp) Is(target error) bool { return target == context.Canceled }
 
 // An unreachable is an ErrUnreachable that does not say so in its text.
 type unreachable struct{ err error }

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -83,6 +85,43 @@ func TestTimeouts(t *testing.T) {
 			t.Errorf("Join = %v, want it canceled", err)
 		}
 	})
+}
+
+// Who gives a request up is told so, and not to look after the archiver.
+func TestGivenUp(t *testing.T) {
+	pressed := errors.New("interrupt signal received")
+	for _, tt := range []struct {
+		name      string
+		cause     error
+		transport http.RoundTripper
+		want      string
+	}{
+		{"for a reason", pressed, stuck{}, "given up before it answered: interrupt signal received"},
+		{"for none", nil, stuck{}, "given up before it answered: context canceled"},
+		{"within the answer", pressed, cutShort{}, "given up before it answered: interrupt signal received"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			cancel(tt.cause)
+			c := nodelist.NewClient(nodelist.Archiver{URL: "http://archiver"}, nodelist.ClientConfig{HTTP: &http.Client{Transport: tt.transport}})
+			_, err := c.Active(ctx)
+			wantError(t, err, tt.want)
+			if !errors.Is(err, context.Canceled) || tt.cause != nil && !errors.Is(err, tt.cause) {
+				t.Errorf("%v is not canceled for its reason", err)
+			}
+			if errors.Is(err, nodelist.ErrUnreachable) || strings.Contains(err.Error(), "check the URL") {
+				t.Errorf("%v blames the archiver", err)
+			}
+		})
+	}
+}
+
+// A cutShort transport begins an answer and fails with the reason of the context, as net/http does.
+type cutShort struct{}
+
+func (cutShort) RoundTrip(r *http.Request) (*http.Response, error) {
+	body := io.NopCloser(iotest.ErrReader(context.Cause(r.Context())))
+	return &http.Response{StatusCode: http.StatusOK, Status: "200 OK", Body: body, Request: r}, nil
 }
 
 func TestOverARealConnection(t *testing.T) {

@@ -45,7 +45,7 @@ func New(cfg Config) (*Client, error) {
 	known := &nodelist.KnownKeys{}
 	if dir != "" {
 		if known, err = nodelist.OpenKnownKeys(filepath.Join(dir, "archivers.json")); err != nil {
-			return nil, err
+			return nil, &hopError{hopArchiver, err}
 		}
 	}
 	for _, text := range cfg.Archivers {

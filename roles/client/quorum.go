@@ -112,6 +112,9 @@ func (q *quorum) ask(ctx context.Context, n int) error {
 	for range n {
 		wg.Go(func() {
 			m, err := q.c.pool.stranger(all, s)
+			if errors.Is(err, errNoOther) && ctx.Err() == nil {
+				err = &fewError{s.met(), q.k} // counted before cancel leaves nobody to count
+			}
 			if err != nil {
 				failed <- err
 				if !enough {
@@ -128,16 +131,46 @@ func (q *quorum) ask(ctx context.Context, n int) error {
 	wg.Wait()
 	close(failed)
 	for err := range failed {
+		few, isFew := errors.AsType[*fewError](err)
 		switch {
 		case errors.Is(err, errNoOther) && enough:
-		case errors.Is(err, errNoOther):
-			return &hopError{hopArchiver, fmt.Errorf("there are %d active nodes, which is less than the %d to agree", len(q.asked), q.k)}
+		case isFew:
+			return &hopError{hopArchiver, few}
+		case errors.Is(err, errNoOther): // the time was up before anybody was looked for
+			return cause(ctx, ctx.Err())
 		default:
 			return err
 		}
 	}
 	q.again(ctx)
 	return nil
+}
+
+// A fewError says that there are not enough nodes to agree.
+type fewError struct{ active, want int }
+
+func (e *fewError) Error() string {
+	if e.active < e.want {
+		return fmt.Sprintf("there are %d active nodes, which is less than the %d to agree", e.active, e.want)
+	}
+	return fmt.Sprintf("of the %d active nodes fewer can be reached than the %d to agree", e.active, e.want)
+}
+
+func (e *fewError) Unwrap() error { return errNoOther }
+
+// met returns how many nodes the search has come across, be there a session with
+// them or not.
+func (s *search) met() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	peers := make(map[string]bool)
+	for _, peer := range s.avoid {
+		peers[peer] = true
+	}
+	for dialled := range s.vain {
+		peers[dialled[1]] = true
+	}
+	return len(peers)
 }
 
 func (q *quorum) one(ctx context.Context, m *member) {

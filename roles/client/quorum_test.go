@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -58,6 +59,46 @@ func TestQuorum(t *testing.T) {
 				}
 				if _, split := errors.AsType[*client.QuorumError](err); split && client.Hop(err) != "node" {
 					t.Errorf("hop = %s, want node", client.Hop(err))
+				}
+			})
+		})
+	}
+}
+
+// Where there are fewer nodes than are to agree, the error says how many there are: also of those that were
+// still being connected to, or were in vain, when that was found out.
+func TestQuorumOfTooFew(t *testing.T) {
+	names := []string{"1", "2", "3"}
+	for _, tt := range []struct {
+		name string
+		cfg  client.Config
+		ends bool // the caller gives up before anybody is looked for
+		want string
+		hop  string
+	}{
+		{name: "too few", cfg: patient, want: "there are 3 active nodes, which is less than the 4 to agree", hop: "archiver"},
+		{name: "given up", cfg: patient, ends: true, want: "enough of it", hop: "node"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancelCause(t.Context())
+				defer cancel(nil)
+				if tt.ends {
+					cancel(errors.New("enough of it"))
+				}
+				c := client.NewSearching(func(ctx context.Context, claim func(string) bool) (*client.Conversation, error) {
+					for _, name := range names {
+						if ctx.Err() == nil && claim(name) {
+							<-ctx.Done() // it takes long to connect
+							return nil, context.Cause(ctx)
+						}
+					}
+					return nil, client.ErrNoOther
+				}, tt.cfg)
+				defer c.Close()
+				_, err := c.AccountQuorum(ctx, "x", 4)
+				if err == nil || err.Error() != tt.want || client.Hop(err) != tt.hop {
+					t.Errorf("error = %v at the hop %s, want %q at the hop %s", err, client.Hop(err), tt.want, tt.hop)
 				}
 			})
 		})
