@@ -22,7 +22,8 @@ func clientCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "client",
 		Usage: "talk to a node",
-		Description: "Each command prints one JSON document on stdout (watch: one a line), also when it fails: {\"error\",\"hop\"}. Logs go to stderr.\n" +
+		Description: "Each command prints one JSON document on stdout (watch: one a line), also when it fails: {\"error\",\"hop\"}; except wrong usage,\n" +
+			"exit code 2, which is said on stderr alone. Logs go to stderr.\n" +
 			"Exit codes: 0 done, 1 could not be done, 2 wrong usage or input, 3 refused by the network, 4 no such account.",
 		Subcommands: []*cli.Command{injectCommand(), accountCommand(), watchCommand(), nodesCommand(), callCommand(), txCommand(), keygenCommand(), gatewayCommand()},
 	}
@@ -56,14 +57,30 @@ func peerFlags() []cli.Flag {
 	}
 }
 
+// A clientTask does one command's work and returns the document to print.
+type clientTask func(ctx context.Context, cl *client.Client, cfg config.Client) (any, error)
+
 // withClient runs f with a client and prints the document it returns.
-func withClient(c *cli.Context, args int, usage string, f func(ctx context.Context, cl *client.Client, cfg config.Client) (any, error)) error {
+func withClient(c *cli.Context, args int, usage string, f clientTask) error {
+	return withInput(c, args, usage, func(config.Client) error { return nil }, f)
+}
+
+// withInput is withClient for a command that first reads what it is about: only
+// when it has, the network is waited for.
+func withInput(c *cli.Context, args int, usage string, read func(config.Client) error, f clientTask) error {
 	form, err := format(c)
 	if err != nil {
 		return err
 	}
+	cfg, log, err := clientSettings(c, args, usage)
+	if err != nil {
+		return err
+	}
+	if err := read(cfg); err != nil {
+		return err
+	}
 	progress := telemetry.NewProgress(os.Stderr)
-	cl, cfg, err := openClient(c, args, usage, progress)
+	cl, err := openClient(cfg, log, progress)
 	if cl == nil {
 		return err
 	}
@@ -124,10 +141,13 @@ func accountCommand() *cli.Command {
 		Flags: dialFlags(number("quorum", "`K` nodes must give equal answers", "one node is asked")),
 		Action: func(c *cli.Context) error {
 			return withClient(c, 1, "ID", func(ctx context.Context, cl *client.Client, cfg config.Client) (any, error) {
+				id := c.Args().First()
 				if c.IsSet("quorum") || cfg.Quorum > 0 {
-					return cl.AccountQuorum(ctx, c.Args().First(), cfg.Quorum)
+					a, err := cl.AccountQuorum(ctx, id, cfg.Quorum)
+					return a, explainNone(err, id)
 				}
-				return cl.Account(ctx, c.Args().First())
+				a, err := cl.Account(ctx, id)
+				return a, explainNone(err, id)
 			})
 		},
 	}
@@ -160,15 +180,12 @@ func injectCommand() *cli.Command {
 			&cli.BoolFlag{Name: "wait", DefaultText: "no", Usage: "wait for the receipt and print it too"},
 		),
 		Action: func(c *cli.Context) error {
-			return withClient(c, 1, "TX.json | -", func(ctx context.Context, cl *client.Client, cfg config.Client) (any, error) {
-				tx, err := readTx(c.Args().First(), cfg.Key)
-				if err != nil {
-					return nil, &roles.UsageError{Err: err}
-				}
-				text, err := signing.Canonical(tx)
-				if err != nil {
-					return nil, &roles.UsageError{Err: fmt.Errorf("transaction: %w", err)}
-				}
+			var text []byte
+			read := func(cfg config.Client) (err error) {
+				text, err = inputTx(c, cfg.Key)
+				return err
+			}
+			return withInput(c, 1, "TX.json | -", read, func(ctx context.Context, cl *client.Client, _ config.Client) (any, error) {
 				if c.Bool("wait") {
 					return cl.InjectWait(ctx, text)
 				}
@@ -176,48 +193,6 @@ func injectCommand() *cli.Command {
 			})
 		},
 	}
-}
-
-// maxTx bounds a transaction's file.
-const maxTx = 1 << 20
-
-// readTx reads a transaction from a file or, for "-", from stdin, and signs it
-// if it is not and there is a key.
-func readTx(path, keyFile string) (signing.Object, error) {
-	in := os.Stdin
-	if path != "-" {
-		f, err := os.Open(path)
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close()
-		in = f
-	}
-	data, err := io.ReadAll(io.LimitReader(in, maxTx+1))
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
-	}
-	if len(data) > maxTx {
-		return nil, fmt.Errorf("%s: over %d bytes", path, maxTx)
-	}
-	tx, err := signing.ParseObject(data)
-	if err != nil {
-		return nil, fmt.Errorf("%s is not a transaction in JSON: %w", path, err)
-	}
-	if _, ok := tx["type"].(string); !ok {
-		if failed, ok := tx["error"].(string); ok {
-			return nil, fmt.Errorf("%s is not a transaction; the command before failed: %s", path, failed)
-		}
-		return nil, fmt.Errorf("%s is not a transaction: it has no type", path)
-	}
-	if keyFile == "" {
-		return tx, nil
-	}
-	key, err := signing.LoadKey(keyFile)
-	if err != nil || tx["sign"] != nil {
-		return tx, err
-	}
-	return key.Sign(tx)
 }
 
 func keygenCommand() *cli.Command {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/urfave/cli/v2"
 
@@ -31,8 +32,22 @@ func format(c *cli.Context) (string, error) {
 	}
 }
 
-// amounts are the members whose numbers are LIB.
-var amounts = []string{"amount", "balance", "fee", "remains", "reward", "stake", "toll", "transactionFee"}
+// amounts are the last words of the names of members whose numbers are amounts of
+// money, such as devProposalFee. Those of dollars have Usd at the end.
+var amounts = []string{"amount", "balance", "fee", "lock", "penalty", "remains", "required", "reward", "stake", "toll"}
+
+// unitOf returns the unit of a member of o, "" if it is no amount.
+func unitOf(name string, o map[string]any) string {
+	plain, unit := name, "LIB"
+	if rest, dollars := strings.CutSuffix(name, "Usd"); dollars || o[name+"Unit"] == "USD" {
+		plain, unit = rest, "USD"
+	}
+	last := max(0, strings.LastIndexFunc(plain, unicode.IsUpper))
+	if !slices.Contains(amounts, strings.ToLower(plain[last:])) {
+		return ""
+	}
+	return unit
+}
 
 // A page writes a document for people: a line for each member, those of
 // objects below their names.
@@ -80,7 +95,7 @@ func (p *page) object(b *strings.Builder, indent string, o map[string]any) {
 		shown := printable(name)
 		switch v := o[name].(type) {
 		case map[string]any:
-			if text, ok := number10(name, v); ok {
+			if text, ok := number10(v, unitOf(name, o)); ok {
 				p.line(b, indent, shown, width, text)
 				continue
 			}
@@ -111,15 +126,16 @@ func (p *page) line(b *strings.Builder, indent, name string, width int, text str
 	fmt.Fprintln(b, strings.TrimRight(indent+p.bold+name+p.plain+pad+"  "+text, " "))
 }
 
-// number10 writes a big integer as people read it.
-func number10(name string, o map[string]any) (string, bool) {
+// number10 writes a big integer as people read it: an amount, which has a unit, or
+// another one.
+func number10(o map[string]any, unit string) (string, bool) {
 	hex, ok := o["value"].(string)
 	n, valid := new(big.Int).SetString(hex, 16)
 	switch {
 	case o["dataType"] != "bi" || !ok || !valid:
 		return "", false
-	case slices.Contains(amounts, name):
-		return client.FormatLIB(n) + " LIB", true
+	case unit != "":
+		return client.FormatLIB(n) + " " + unit, true
 	}
 	return n.String(), true
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"os"
 	"time"
 
@@ -33,8 +34,12 @@ func watchCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
+			cfg, log, err := clientSettings(c, 1, "ID")
+			if err != nil {
+				return err
+			}
 			progress := telemetry.NewProgress(os.Stderr)
-			cl, _, err := openClient(c, 1, "ID", progress)
+			cl, err := openClient(cfg, log, progress)
 			if cl == nil {
 				return err
 			}
@@ -67,7 +72,7 @@ func watch(ctx context.Context, cl *client.Client, id string, since int64, form 
 			return err
 		}
 		if form == "text" {
-			_, err = fmt.Printf("%s  %s changed (seq %d, told by %s)\n", time.UnixMilli(e.Timestamp).Format(time.DateTime), e.Account, e.Seq, e.Peer)
+			_, err = fmt.Printf("%s  %s changed (seq %d, told by %s)\n", time.UnixMilli(e.Timestamp).Format(time.DateTime), printable(e.Account), e.Seq, printable(e.Peer))
 		} else {
 			err = out.Encode(e)
 		}
@@ -77,28 +82,33 @@ func watch(ctx context.Context, cl *client.Client, id string, since int64, form 
 	}
 }
 
-// openClient makes the client of a command with so many arguments. If there is
-// none, the error is the command's.
-func openClient(c *cli.Context, args int, usage string, progress *telemetry.Progress) (*client.Client, config.Client, error) {
+// clientSettings returns those of a client command with so many arguments.
+func clientSettings(c *cli.Context, args int, usage string) (config.Client, *slog.Logger, error) {
 	file, log, err := load(c)
 	if err != nil {
-		return nil, config.Client{}, err
+		return config.Client{}, nil, err
 	}
 	cfg := file.Client
 	config.Override(&cfg, c)
-	if c.NArg() != args {
-		return nil, cfg, usagef("usage: %s %s", c.Command.HelpName, usage)
+	if err := countArgs(c, args, usage); err != nil {
+		return cfg, nil, err
 	}
 	if err := cfg.Validate(); err != nil {
-		return nil, cfg, &roles.UsageError{Err: err}
+		return cfg, nil, &roles.UsageError{Err: err}
 	}
+	return cfg, log, nil
+}
+
+// openClient makes the client of a command. If there is none, the error is the
+// command's.
+func openClient(cfg config.Client, log *slog.Logger, progress *telemetry.Progress) (*client.Client, error) {
 	own := clientConfig(cfg)
 	own.Log, own.Progress = log, progress.Set
 	cl, err := client.New(own)
 	if err != nil {
-		return nil, cfg, print(os.Stdout, nil, err)
+		return nil, print(os.Stdout, nil, err)
 	}
-	return cl, cfg, nil
+	return cl, nil
 }
 
 // clientConfig returns the settings of the package for those of the table.

@@ -31,7 +31,8 @@ func ledgerCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "ledger",
 		Usage: "copy and check the ledger of a consensor",
-		Description: "Each command prints one JSON document on stdout, also when it fails: {\"error\"}. Progress and logs go to stderr.\n" +
+		Description: "Each command prints one JSON document on stdout, also when it fails: {\"error\"}; except wrong usage, which is\n" +
+			"said on stderr alone. Progress and logs go to stderr.\n" +
 			"Exit codes: 0 done, 1 could not be done or not sound, 2 wrong usage or input.",
 		Subcommands: []*cli.Command{
 			command("export", "write all of it to a file", "FILE|-", "One JSON object a line, the same for the same ledger; of a consensor that runs, as it is at that moment. FILE must be new; - is stdout, whose last line is the document then.\n\n"+

@@ -68,6 +68,7 @@ func run(ctx context.Context, args []string) int {
 	case errors.Is(err, client.ErrRefused):
 		return exitRefused
 	case errors.Is(err, client.ErrNoAccount):
+		fmt.Fprintln(errs, "liberdus:", oneLine(err))
 		return exitNoAccount
 	}
 	fmt.Fprintln(errs, "liberdus:", oneLine(err))
@@ -78,9 +79,11 @@ func run(ctx context.Context, args []string) int {
 // stranger's.
 func oneLine(err error) string { return printable(strings.ReplaceAll(err.Error(), "\n", "; ")) }
 
+// printable replaces what steers a terminal, and what is not seen and changes the
+// order or the look of what is.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		if unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp) {
 			return ' '
 		}
 		return r
@@ -124,10 +127,12 @@ func usageError(c *cli.Context, err error, _ bool) error {
 	return usagef("%w (see %s --help)", err, c.Command.HelpName)
 }
 
-// group is the action of a command that only has subcommands.
+// group is the action of a command that only has subcommands. Its help goes where
+// errors go: a program that reads the output has asked for something else.
 func group(c *cli.Context) error {
 	if c.Args().Present() {
 		return usagef("unknown command %q (see %s --help)", c.Args().First(), c.Command.HelpName)
 	}
-	return cli.ShowSubcommandHelp(c)
+	c.App.Writer = c.App.ErrWriter
+	return errors.Join(usagef("no command given: name one of the above"), cli.ShowSubcommandHelp(c))
 }
