@@ -115,15 +115,10 @@ type Nodes struct {
 func (c *Client) Nodes(ctx context.Context) (Nodes, error) {
 	ctx, cancel := c.limit(ctx)
 	defer cancel()
-	var failed []error
-	for _, a := range c.archivers {
+	return firstArchiver(ctx, c, func(ctx context.Context, a *nodelist.Client) (Nodes, error) {
 		list, err := a.Active(ctx)
-		if err == nil {
-			return Nodes{append([]Node{}, list.Nodes...), a.Archiver().URL}, nil // [] rather than null
-		}
-		failed = append(failed, err)
-	}
-	return Nodes{}, together(failed)
+		return Nodes{append([]Node{}, list.Nodes...), a.Archiver().URL}, err // [] rather than null
+	})
 }
 
 // PeerStat is how a session does.

@@ -24,52 +24,80 @@ type conversation struct {
 	peerID  string
 	ended   <-chan struct{} // closed when the session has
 	worn    <-chan struct{} // closed when it is to be replaced
-	close   func()
+	end     func()          // closes the session
+	close   func()          // and the connection to the signalling server
 }
 
 // connect opens a session with the node the user named, or with one from the
-// list of the first archiver through which it can be done: one that is not to be
-// avoided, if there is any. Where no archiver can be asked, but one did answer at
-// an earlier time, what it said then is tried.
+// list of an archiver: one that is not to be avoided, if there is any. The next
+// archiver is asked beside one through which nothing comes of it. Where no archiver
+// can be asked, but one did answer at an earlier time, what it said then is tried.
 func (c *Client) connect(ctx context.Context, s *search) (*conversation, error) {
-	var failed []error
-	var mute []*nodelist.Client
-	for i, a := range c.archivers {
-		// Archivers that say nothing leave time for the next, and for what is kept.
-		actx, cancel := share(ctx, len(c.archivers)-i+1)
-		f, err := s.look(a, func() (found, error) { return c.lookUp(actx, a) })
-		cancel()
-		if err == nil {
-			back, cancel := share(ctx, len(c.archivers)-i)
-			var conv *conversation
-			conv, err = c.connectThrough(ctx, back, a, f, s)
-			cancel()
-			if err == nil {
-				return conv, nil
-			}
+	k := &seeker{s}
+	asked := 0
+	h := hedge[*conversation]{drop: func(late *conversation) {
+		late.close()
+		k.release("", late.peerID, true)
+	}}
+	h.next = func() trial[*conversation] {
+		if asked == len(c.archivers) {
+			return nil
 		}
-		failed = append(failed, err)
-		if errors.Is(err, nodelist.ErrUnreachable) {
-			mute = append(mute, a)
-		}
-		if ctx.Err() != nil {
-			return nil, together(failed)
+		a, left := c.archivers[asked], len(c.archivers)-asked
+		asked++
+		return func(ctx context.Context, leave func(time.Duration)) (*conversation, error) {
+			return c.connectBy(ctx, a, left, k, leave)
 		}
 	}
-	for _, a := range mute {
-		at, list, err := a.Kept()
-		if err != nil {
-			c.log.Debug("nothing to go by without the archiver", "archiver", a.Archiver().URL, "err", err)
+	conv, winner, failed := h.run(ctx)
+	if winner >= 0 {
+		return conv, nil
+	}
+	for i, err := range failed {
+		if ctx.Err() != nil {
+			break
+		}
+		if !errors.Is(err, nodelist.ErrUnreachable) {
 			continue
 		}
-		conv, err := c.connectThrough(ctx, ctx, a, found{at, list}, s)
-		if err == nil {
-			c.log.Warn("the archiver cannot be asked: an earlier list is used", "archiver", a.Archiver().URL, "of", list.Time.Format(time.DateTime))
+		if conv := c.connectByKept(ctx, c.archivers[i], k); conv != nil {
 			return conv, nil
 		}
-		c.log.Debug("no node of an earlier list", "archiver", a.Archiver().URL, "err", err)
 	}
 	return nil, together(failed)
+}
+
+// connectBy opens a session through an archiver, which is one of so many that are
+// left.
+func (c *Client) connectBy(ctx context.Context, a *nodelist.Client, left int, k *seeker, leave func(time.Duration)) (*conversation, error) {
+	// An archiver that says nothing leaves time for what is kept.
+	actx, cancel := share(ctx, 2)
+	defer cancel()
+	f, err := k.s.look(actx, a, func(ctx context.Context) (found, error) { return c.lookUp(ctx, a) })
+	if err != nil {
+		return nil, err
+	}
+	back, cancel := share(ctx, left)
+	defer cancel()
+	// Its nodes are dialled hedgeAfter apart.
+	return c.connectThrough(ctx, back, a, f, k, func() { leave(maxTries * hedgeAfter) })
+}
+
+// connectByKept opens a session by what an archiver said at an earlier time; nil
+// if it cannot be done.
+func (c *Client) connectByKept(ctx context.Context, a *nodelist.Client, k *seeker) *conversation {
+	at, list, err := a.Kept()
+	if err != nil {
+		c.log.Debug("nothing to go by without the archiver", "archiver", a.Archiver().URL, "err", err)
+		return nil
+	}
+	conv, err := c.connectThrough(ctx, ctx, a, found{at, list}, k, func() {})
+	if err != nil {
+		c.log.Debug("no node of an earlier list", "archiver", a.Archiver().URL, "err", err)
+		return nil
+	}
+	c.log.Warn("the archiver cannot be asked: an earlier list is used", "archiver", a.Archiver().URL, "of", list.Time.Format(time.DateTime))
+	return conv
 }
 
 // lookUp asks an archiver where its signalling server is, and who is there.
@@ -99,9 +127,10 @@ func together(failed []error) error {
 }
 
 // connectThrough dials one of those that may be, through the signalling server.
-// Who is listed and absent is waited for until back ends.
-func (c *Client) connectThrough(ctx, back context.Context, a *nodelist.Client, f found, s *search) (*conversation, error) {
-	targets, err := c.targets(a, f, s.avoided())
+// Who is listed and absent is waited for until back ends. It calls ready when the
+// signalling server has answered.
+func (c *Client) connectThrough(ctx, back context.Context, a *nodelist.Client, f found, k *seeker, ready func()) (*conversation, error) {
+	targets, err := c.targets(a, f, k.avoided())
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +138,8 @@ func (c *Client) connectThrough(ctx, back context.Context, a *nodelist.Client, f
 	if err != nil {
 		return nil, err
 	}
-	try := attempt{c: c, s: s, server: a.Archiver().URL, dial: d.dial, back: back}
+	ready()
+	try := attempt{c: c, k: k, server: a.Archiver().URL, dial: d.dial, back: back}
 	conv, err := try.run(ctx, targets)
 	if err != nil {
 		d.close()
@@ -201,7 +231,7 @@ func isLoopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// dial opens a session. Closing the conversation closes the dialler.
+// dial opens a session. Closing the conversation closes the dialler, ending it does not.
 func (d *dialler) dial(ctx context.Context, t rtc.Target) (*conversation, error) {
 	tell := d.c.cfg.Progress
 	tell("offering a connection to " + t.PeerID)
@@ -218,7 +248,7 @@ func (d *dialler) dial(ctx context.Context, t rtc.Target) (*conversation, error)
 	conv.TooLarge = func(err error) bool { return errors.Is(err, rtc.ErrTooLarge) }
 	conv.Malformed = func(err error) bool { return errors.Is(err, rtc.ErrMalformed) }
 	d.work.Go(func() { conv.Run() }) // its end shows in the requests
-	conv.close = d.close
+	conv.end, conv.close = s.Close, d.close
 	return conv, nil
 }
 

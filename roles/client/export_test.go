@@ -32,7 +32,7 @@ var ErrNoOther = errNoOther
 func NewPooled(open func(ctx context.Context, avoid []string) (*Conversation, error), cfg Config) *Client {
 	c := &Client{cfg: cfg, log: slog.New(slog.DiscardHandler), nodes: newRecords()}
 	c.cfg.Progress = func(string) {}
-	c.pool = newPool(func(ctx context.Context, s *search) (*conversation, error) { return open(ctx, s.avoided()) }, c.nodes, c.log)
+	c.pool = newPool(func(ctx context.Context, s *search) (*conversation, error) { return open(ctx, (&seeker{s}).avoided()) }, c.nodes, c.log)
 	return c
 }
 
@@ -40,18 +40,24 @@ func NewPooled(open func(ctx context.Context, avoid []string) (*Conversation, er
 func NewSearching(open func(ctx context.Context, claim func(peer string) bool) (*Conversation, error), cfg Config) *Client {
 	c := NewPooled(nil, cfg)
 	c.pool.open = func(ctx context.Context, s *search) (*conversation, error) {
-		return open(ctx, func(peer string) bool { return s.claim("archiver", peer) })
+		return open(ctx, func(peer string) bool { return (&seeker{s}).claim("archiver", peer) })
 	}
 	return c
 }
 
-// Attempt goes through a search for one of the peers.
-func Attempt(ctx, back context.Context, patient bool, peers []string, dial func(ctx context.Context, peer string) error) (peer string, err error) {
+// NewSearch returns a search, which waits for who is absent if it is patient.
+func NewSearch(patient bool) *search {
 	s := besides(nil)
 	s.patient = patient
+	return s
+}
+
+// Attempt goes through s for one of the peers. It tells ended whose session
+// was closed.
+func Attempt(ctx, back context.Context, s *search, peers []string, dial func(ctx context.Context, peer string) error, ended func(peer string)) (peer string, err error) {
 	c := NewPooled(nil, Config{})
-	a := attempt{c: c, s: s, server: "archiver", back: back, dial: func(ctx context.Context, t rtc.Target) (*conversation, error) {
-		return &conversation{peerID: t.PeerID}, dial(ctx, t.PeerID)
+	a := attempt{c: c, k: &seeker{s}, server: "archiver", back: back, dial: func(ctx context.Context, t rtc.Target) (*conversation, error) {
+		return &conversation{peerID: t.PeerID, end: func() { ended(t.PeerID) }}, dial(ctx, t.PeerID)
 	}}
 	var targets []rtc.Target
 	for _, p := range peers {

@@ -215,13 +215,15 @@ func (q *quorum) again(ctx context.Context) {
 // stranger takes a session with a node that is searched for: an open one if
 // there is any.
 func (p *pool) stranger(ctx context.Context, s *search) (*member, error) {
+	k := &seeker{s}
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
 		return nil, errClosed
 	}
 	for _, m := range p.members {
-		if !m.retired && !isClosed(m.ended) && !m.silent(p.pace.silence()) && s.claim("", m.peerID) {
+		if !m.retired && !isClosed(m.ended) && !m.silent(p.pace.silence()) && k.claim("", m.peerID) {
+			k.keep(m.peerID)
 			m.users++
 			p.mu.Unlock()
 			return m, nil

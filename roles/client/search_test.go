@@ -47,7 +47,7 @@ func TestAbsentNodesAreDialledAgain(t *testing.T) {
 				var dialled []string
 				var last time.Time
 				began := time.Now()
-				got, err := client.Attempt(ctx, back, tt.patient, tt.peers, func(_ context.Context, peer string) error {
+				got, err := client.Attempt(ctx, back, client.NewSearch(tt.patient), tt.peers, func(_ context.Context, peer string) error {
 					if pause := time.Since(last); slices.Contains(dialled, peer) && pause > 0 && (pause < 200*time.Millisecond || pause > 500*time.Millisecond) {
 						t.Errorf("%s is dialled again after %v", peer, pause)
 					}
@@ -60,7 +60,7 @@ func TestAbsentNodesAreDialledAgain(t *testing.T) {
 						return fmt.Errorf("dial: %w", rtc.ErrPeerAbsent)
 					}
 					return nil
-				})
+				}, func(peer string) { t.Errorf("the session with %s was closed", peer) })
 				if got != tt.want || !errors.Is(err, tt.err) {
 					t.Errorf("= %q, %v; want %q, %v", got, err, tt.want, tt.err)
 				}

@@ -110,16 +110,11 @@ func (c *Client) checkClock(skew time.Duration) error {
 
 // networkInfo asks for the network's id and time.
 func (c *Client) networkInfo(ctx context.Context) (nodelist.Info, error) {
-	var failed []error
-	for _, a := range c.archivers {
+	return firstArchiver(ctx, c, func(ctx context.Context, a *nodelist.Client) (nodelist.Info, error) {
 		_, info, err := a.RTC(ctx)
 		if err == nil && info.NetworkID == "" {
 			err = &hopError{hopArchiver, fmt.Errorf("archiver %s: no node has joined yet, so the network has no id", a.Archiver().URL)}
 		}
-		if err == nil {
-			return info, nil
-		}
-		failed = append(failed, err)
-	}
-	return nodelist.Info{}, together(failed)
+		return info, err
+	})
 }
