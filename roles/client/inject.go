@@ -130,9 +130,9 @@ type given struct {
 func (c *Client) give(ctx context.Context, id string, body []byte) (given, error) {
 	s := &sending{c: c, id: id}
 	a, err := c.pool.race(ctx, rpc.Request{URL: "inject", Method: "POST", Body: body}, s.course())
-	s.unsure = s.unsure || s.left(result{a, err})
+	s.unsure = s.unsure || s.left(result{answer: a, err: err})
 	alone := c.cfg.Peer != "" && errors.Is(err, errNothing) // there is nobody to ask
-	doc, err := s.read(result{a, err})
+	doc, err := s.read(result{answer: a, err: err})
 	g := given{answer: a, doc: doc, said: !s.unsure || !inQueued(doc), unsure: s.unsure}
 	if s.unsure && !alone && (err != nil || !doc.Success) && ctx.Err() == nil {
 		g.doc, err = c.decide(ctx, id, doc, err)
@@ -167,7 +167,7 @@ type sending struct {
 func (s *sending) course() course {
 	return course{
 		most: maxInjects, each: ackTime,
-		after: func() time.Duration { return ackSlow }, spend: func() bool { return true },
+		after: func() time.Duration { return ackSlow }, spend: func() bool { return true }, apart: ackSlow,
 		again: s.again,
 	}
 }

@@ -101,6 +101,7 @@ func (v *village) serve(n *fakeNode) {
 			return
 		case msg := <-n.in:
 			if word := v.word(msg); word == "lost" {
+				v.w.follow(n.id, v.serve) // the session is gone, not the node
 				n.lose()
 			} else if word != "" {
 				status, body, _ := strings.Cut(word, " ")

@@ -116,23 +116,30 @@ func peersOf(list []*member) (peers []string) {
 	return peers
 }
 
-// choose takes one of the open sessions, other than those tried and one that is
-// silent only if told to; nil if there is none.
+// choose takes one of the open sessions, other than those tried; a new one with a
+// node that was tried only if there is no other node's, and one that is silent only
+// if told to. It is nil if there is none.
 func (p *pool) choose(tried []*member, silent bool) (*member, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
 		return nil, errClosed
 	}
-	var fit, mute []*member
+	var fit, again, mute []*member
+	peers := peersOf(tried)
 	for _, m := range p.members {
 		switch {
 		case m.retired || isClosed(m.ended) || slices.Contains(tried, m):
 		case m.silent(p.pace.silence()):
 			mute = append(mute, m)
+		case slices.Contains(peers, m.peerID):
+			again = append(again, m)
 		default:
 			fit = append(fit, m)
 		}
+	}
+	if len(fit) == 0 {
+		fit = again
 	}
 	if len(fit) == 0 && silent {
 		fit = mute

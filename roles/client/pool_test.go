@@ -23,6 +23,7 @@ type town struct {
 	mu       sync.Mutex
 	wg       sync.WaitGroup
 	sessions map[string]*fakeNode
+	next     map[string]func(*fakeNode) // who speaks at the next session with a node; nil = nobody
 	opened   int
 }
 
@@ -36,6 +37,10 @@ func (w *town) open(_ context.Context, claim func(peer string) bool) (*client.Co
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.sessions[name] = n
+		if speak := w.next[name]; speak != nil {
+			delete(w.next, name)
+			w.wg.Go(func() { speak(n) })
+		}
 		w.opened++
 		conv := client.NewConversation(name, n, n.end, n.worn)
 		w.wg.Go(func() { _ = conv.Run() })
@@ -49,6 +54,16 @@ func (w *town) session(name string) *fakeNode {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.sessions[name]
+}
+
+// follow has a node speak at its next session, too.
+func (w *town) follow(name string, speak func(*fakeNode)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.next == nil {
+		w.next = make(map[string]func(*fakeNode))
+	}
+	w.next[name] = speak
 }
 
 func newTown(t *testing.T, names ...string) (*town, *client.Client) {

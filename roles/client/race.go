@@ -27,6 +27,7 @@ type answer struct {
 type result struct {
 	answer
 	err error
+	by  *member
 }
 
 // A course says how a request is attempted.
@@ -37,6 +38,9 @@ type course struct {
 	// spend reports whether another attempt may begin beside one that is slow;
 	// beside one whose node is silent it always may.
 	spend func() bool
+	// apart is how long the newest attempt has, unless it ends, before another
+	// begins beside it: that older ones fail says nothing of it.
+	apart time.Duration
 	// again says whether to ask another node after r, with so many attempts open,
 	// and whether that may be a new session with the same one.
 	again func(r result, open int) (again, same bool)
@@ -51,6 +55,7 @@ type race struct {
 	results chan result
 
 	tried []*member
+	begun time.Time // the last of them; zero when it has ended
 	open  int
 }
 
@@ -91,7 +96,7 @@ func (r *race) run(ctx context.Context) (answer, error) {
 	for {
 		select {
 		case res := <-r.results:
-			r.open--
+			r.ends(res.by)
 			if errors.Is(res.err, context.DeadlineExceeded) && late(ctx) {
 				<-ctx.Done() // in the same moment
 				return answer{peer: res.peer}, noReply(ctx, r.r.URL)
@@ -137,7 +142,7 @@ func afterwards(tried, other error) error {
 
 // beside begins another attempt if those that are open are slow.
 func (r *race) beside() {
-	if len(r.tried) >= r.c.most {
+	if len(r.tried) >= r.c.most || time.Since(r.begun) < r.c.apart {
 		return
 	}
 	m, err := r.p.choose(r.tried, false)
@@ -164,7 +169,7 @@ func (r *race) silent() bool {
 }
 
 func (r *race) start(m *member) {
-	r.tried = append(r.tried, m)
+	r.tried, r.begun = append(r.tried, m), time.Now()
 	r.open++
 	begun := r.p.begin(func() {
 		ctx, cancel := r.ctx, context.CancelFunc(func() {})
@@ -173,11 +178,19 @@ func (r *race) start(m *member) {
 		}
 		defer cancel()
 		reply, err := r.p.ask(ctx, m, r.r)
-		r.results <- result{answer{reply, m.peerID}, err}
+		r.results <- result{answer{reply, m.peerID}, err, m}
 	})
 	if !begun {
 		r.p.giveBack(m)
-		r.results <- result{answer{peer: m.peerID}, errClosed}
+		r.results <- result{answer{peer: m.peerID}, errClosed, m}
+	}
+}
+
+// ends notes that the attempt over m has ended.
+func (r *race) ends(m *member) {
+	r.open--
+	if m == r.tried[len(r.tried)-1] {
+		r.begun = time.Time{}
 	}
 }
 
