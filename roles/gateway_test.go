@@ -386,12 +386,12 @@ func waitFor(t *testing.T, what string, is func() bool) {
 func TestGatewayStopsWhenAllIsAnswered(t *testing.T) {
 	d := startDevnet(t, 1)
 	g := startGateway(t, pinned(d), nil)
+	tx := wrapped(register(t, d, newUser(t), "carol")) // before there is a connection, whose header has to come in time
 	conn, err := net.Dial("tcp", strings.TrimPrefix(g.URL(), "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	tx := wrapped(register(t, d, newUser(t), "carol"))
 	fmt.Fprintf(conn, "POST /inject HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s", len(tx), tx[:10])
 	waitFor(t, "the request to be in hand", func() bool { return roles.InHand(g.Gateway) > 0 })
 	stopped := make(chan error, 1)
