@@ -42,6 +42,7 @@ type ACME struct {
 	roots *x509.CertPool // nil: the system's
 	log   *slog.Logger
 	check time.Duration // between two looks whether a certificate is to be renewed; 0: as certmagic does
+	early float64       // share of a certificate's life that is left when it is renewed; 0: as certmagic does
 
 	running atomic.Pointer[manager] // nil before Run and after
 }
@@ -148,7 +149,8 @@ func (a *ACME) newManager() *manager {
 			OnEvent: m.event,
 			OCSP:    certmagic.OCSPConfig{DisableStapling: true}, // short lives took its place
 
-			DefaultServerName: a.nameless(),
+			DefaultServerName:  a.nameless(),
+			RenewalWindowRatio: a.early,
 		})
 		cfg.Issuers = []certmagic.Issuer{certmagic.NewACMEIssuer(cfg, certmagic.ACMEIssuer{
 			CA:                   a.cfg.CA,

@@ -14,13 +14,16 @@ import (
 	"github.com/liberdus/liberdus/internal/testacme"
 )
 
-// briefFront has a front whose certificates live so long. Certmagic renews in
-// the last third.
-func briefFront(t *testing.T, host string, life time.Duration) (*front, *testacme.Server) {
+// briefFront has a front whose certificates live for a minute and are renewed when
+// they are 3 seconds old: the rest is for the renewal, however busy the machine is.
+func briefFront(t *testing.T, host string) (*front, *testacme.Server) {
 	t.Helper()
-	f, server := newFront(t), testacme.NewBrief(t, life)
+	f, server := newFront(t), testacme.NewBrief(t, time.Minute)
 	server.Open(0, port(f.tls))
-	f.tune = func(a *certs.ACME) { certs.CheckEvery(a, 200*time.Millisecond) }
+	f.tune = func(a *certs.ACME) {
+		certs.CheckEvery(a, 200*time.Millisecond)
+		certs.RenewEarly(a, 0.95)
+	}
 	f.serve(certs.ACMEConfig{Hosts: []string{host}, CA: server.URL, CARoot: server.RootFile, Dir: t.TempDir(), TLSPort: port(f.tls)})
 	return f, server
 }
@@ -29,7 +32,7 @@ func briefFront(t *testing.T, host string, life time.Duration) (*front, *testacm
 // notice.
 func TestACMERenewal(t *testing.T) {
 	const host = "renewed.example.test"
-	f, server := briefFront(t, host, 9*time.Second)
+	f, server := briefFront(t, host)
 	first := f.cert(server, host)
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(server.Issued)
@@ -70,7 +73,7 @@ func TestACMERenewal(t *testing.T) {
 // That a certificate cannot be renewed is warned about, with what is left of it.
 func TestACMERenewalThatFails(t *testing.T) {
 	host := fmt.Sprintf("forgotten%d.example.test", time.Now().UnixNano()) // certmagic remembers for how long not to ask again
-	f, server := briefFront(t, host, 6*time.Second)
+	f, server := briefFront(t, host)
 	first := f.cert(server, host)
 	server.Close()
 	tick := time.NewTicker(50 * time.Millisecond)
