@@ -74,7 +74,8 @@ type importer struct {
 	sum      hash.Hash
 	progress func(int)
 	ops      []op
-	size     int // bytes in ops
+	pending  map[string]bool // the keys of ops
+	size     int             // bytes in ops
 	line     int
 	records  int
 }
@@ -135,6 +136,9 @@ func (in *importer) record(o signing.Object) error {
 	if err != nil {
 		return err
 	}
+	if err := in.first(key); err != nil {
+		return err
+	}
 	in.ops = append(in.ops, op{key, value})
 	in.size += len(key) + len(value)
 	in.records++
@@ -145,9 +149,29 @@ func (in *importer) record(o signing.Object) error {
 	return in.flush()
 }
 
+// first refuses a key that was there before: an export has each record once.
+func (in *importer) first(key []byte) error {
+	twice := in.pending[string(key)]
+	if !twice {
+		var err error
+		if twice, err = in.store.has(key); err != nil {
+			return err
+		}
+	}
+	if twice {
+		return fmt.Errorf("%w: it has a record twice", ErrImport)
+	}
+	if in.pending == nil {
+		in.pending = make(map[string]bool, importBatch)
+	}
+	in.pending[string(key)] = true
+	return nil
+}
+
 func (in *importer) flush() error {
 	ops := in.ops
 	in.ops, in.size = nil, 0
+	clear(in.pending)
 	return in.store.commit(ops)
 }
 

@@ -161,6 +161,8 @@ func TestImportRefusals(t *testing.T) {
 		{"a message below zero", reseal([]string{lines[0], `{"chat":"x","message":-1,"value":{}}`, ""}), "has no number"},
 		{"half a message", reseal([]string{lines[0], `{"chat":"x","message":0.5,"value":{}}`, ""}), "has no number"},
 		{"a message without end", reseal([]string{lines[0], `{"chat":"x","message":1e999,"value":{}}`, ""}), "has no number"},
+		{"a record twice in a row", reseal(append(append(lines[:3:3], lines[2]), lines[3:]...)), "line 4: " + ledger.ErrImport.Error() + ": it has a record twice"},
+		{"a record again at the end", reseal(append(lines[:len(lines)-1:len(lines)-1], lines[1], "")), "it has a record twice"},
 		{"no kind", reseal([]string{lines[0], `{"value":{}}`, ""}), "is of no kind"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
