@@ -94,7 +94,8 @@ func TestSeq(t *testing.T) {
 func TestSince(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAccounts()
-		const at = 1_800_000_000_000
+		clock := time.Now().UnixMilli()
+		at := clock - time.Hour.Milliseconds()
 		a.set("a", at, 0, "")
 		h, _ := run(t, told(), a.look)
 		_, from, _ := watch(t, h, "a", rpc.FromNow)
@@ -114,7 +115,11 @@ func TestSince(t *testing.T) {
 			{"another state of that time", from + 1, true},
 			{"a state of 10 s later", from + 10_000<<10, true},
 			{"a state of long after", from + 10_001<<10, false},
-			{"the end of numbers", 1 << 53, false},
+			{"a time of just now", clock + 10_000, false},
+			{"a state of just now", (clock + 10_000) << 10, false},
+			{"a time to come, which a node made up", clock + 10_001, true},
+			{"a state to come, which a node made up", clock<<10 + 10_001<<10, true},
+			{"the end of numbers", 1 << 53, true},
 		} {
 			if w, got, stop := watch(t, h, "a", tt.since); (len(w.events) == 1) != tt.want || got != from {
 				t.Errorf("since %s: told %v, from %d; want %v, from %d", tt.name, w.events, got, tt.want, from)

@@ -92,10 +92,15 @@ func (t *topic) take(e rpc.Event, sum uint32) (changed bool) {
 
 // mayBeNewer reports whether somebody who has seen the state of since, a Seq or
 // a time, may not have seen e. In doubt it does: to be told twice costs a look.
-func mayBeNewer(e rpc.Event, since int64) bool {
-	now, doubt := e.Seq, window.Milliseconds()<<sumBits
+// What is yet to come by the clock was seen nowhere, but made up by a node.
+func mayBeNewer(e rpc.Event, since int64, clock time.Time) bool {
+	now, milli := e.Seq, int64(1<<sumBits)
 	if since <= maxTime {
-		now, doubt = e.Timestamp, window.Milliseconds()
+		now, milli = e.Timestamp, 1
+	}
+	doubt := window.Milliseconds() * milli
+	if since > clock.UnixMilli()*milli+doubt {
+		return now != since
 	}
 	return since >= 0 && (now > since || now < since && since-now <= doubt)
 }

@@ -45,7 +45,7 @@ func (h *Hub) Watch(ctx context.Context, account string, since int64, w rpc.Watc
 // follows. Nobody else tells x before it knows the present state, or an older one
 // could come last. It returns the Seq of that state.
 func (h *Hub) begin(t *topic, x *watch, since int64) (from int64, fault *rpc.Response) {
-	knows := func(e rpc.Event) bool { return !mayBeNewer(e, since) }
+	knows := func(e rpc.Event) bool { return !mayBeNewer(e, since, time.Now()) }
 	for {
 		now, in, fault := h.admit(t, x, knows)
 		if in || fault != nil {

@@ -20,6 +20,14 @@ const (
 	followClose  = time.Second            // for telling a node that its events are no longer wanted
 )
 
+// A Seq is a time in milliseconds and so many bits more; see docs/protocol.md.
+// No account's time is further ahead of the clock than maxAhead.
+const (
+	seqBits  = 10
+	maxTime  = 1<<43 - 1
+	maxAhead = 10 * time.Second
+)
+
 // A follower keeps a subscription to one account over sessions that are lost,
 // worn out, or ended by their node: each next one begins where the last has
 // left. What its caller is told may come twice, and is never missed.
@@ -137,7 +145,7 @@ func (f *follower) subscribe(ctx context.Context) (holding, error) {
 	m, err := f.p.take(ctx, f.refused)
 	for err == nil {
 		var sub *rpc.Subscription
-		if sub, err = m.Subscribe(ctx, f.account, f.since); err == nil {
+		if sub, err = m.Subscribe(ctx, f.account, f.next(time.Now())); err == nil {
 			f.begin(sub, m)
 			return holding{f.p, m, sub}, nil
 		}
@@ -154,6 +162,19 @@ func (f *follower) subscribe(ctx context.Context) (holding, error) {
 		m, err = next, nil
 	}
 	return holding{}, err
+}
+
+// next is with what to subscribe. Where a node has told of a time that is yet to
+// come, nothing is known: another would see no news in its own, earlier, state.
+func (f *follower) next(clock time.Time) (since int64) {
+	at := f.since
+	if at > maxTime {
+		at >>= seqBits
+	}
+	if f.stood && at > clock.Add(maxAhead).UnixMilli() {
+		return 0
+	}
+	return f.since
 }
 
 // begin notes that a subscription stands.

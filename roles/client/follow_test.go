@@ -268,3 +268,33 @@ func TestFollowFails(t *testing.T) {
 		})
 	}
 }
+
+// What a node makes up of a time to come keeps nobody from the state that the
+// next one tells of.
+func TestFollowAfterANodeThatMadeUpATime(t *testing.T) {
+	const madeUp = int64(8_000_000_000_000) << 10
+	for name, far := range map[string]int64{"a seq": madeUp, "the end of numbers": 1 << 53} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := &ledgerFeed{seq: far}
+				l := lineTo(t, serving(t, f, "1", "2")...)
+				log, ended := &told{}, make(chan error, 1)
+				ctx, stop := context.WithCancel(t.Context())
+				go func() { ended <- client.Follow(ctx, l, "a", 0, log.add) }()
+				synctest.Wait()
+				log.last(t, far, "1")
+				f.mu.Lock()
+				f.seq = time.Now().UnixMilli() << 10
+				honest := f.seq
+				f.mu.Unlock()
+				f.end(rpc.EndUnavailable)
+				time.Sleep(5 * time.Second)
+				log.last(t, honest, "2")
+				stop()
+				if err := <-ended; err != nil {
+					t.Errorf("Follow = %v at the end, want nil", err)
+				}
+			})
+		})
+	}
+}
