@@ -13,9 +13,11 @@ import (
 
 	"github.com/liberdus/liberdus/internal/clientip"
 	"github.com/liberdus/liberdus/internal/config"
+	"github.com/liberdus/liberdus/internal/rpc"
 	"github.com/liberdus/liberdus/internal/signing"
 	"github.com/liberdus/liberdus/internal/telemetry"
 	"github.com/liberdus/liberdus/nodelist"
+	"github.com/liberdus/liberdus/roles/client"
 	"github.com/liberdus/liberdus/signaling"
 )
 
@@ -210,3 +212,24 @@ var ArchiverChanges, ConsensorChanges = archiverChanges, consensorChanges
 
 // Settings returns those of a that hold.
 func Settings(a *Archiver) config.Archiver { return a.live }
+
+// A lastTold keeps the time of the chat that it was told of last.
+type lastTold struct{ chat int64 }
+
+func (l *lastTold) Changed(e rpc.Event) { l.chat = e.ChatTimestamp }
+func (l *lastTold) Ended(string)        {}
+
+// PollsTold tells polls of an account what nodes tell a gateway, and returns what
+// one that comes now is told, and what one was told last that has waited.
+func PollsTold(clock func() time.Time) (tell func(client.Event), newest func() (comes, waits int64)) {
+	f := newPollFeed(nil, 1, slog.New(slog.DiscardHandler))
+	f.now = clock
+	t := &polled{account: "a", watchers: make(map[*pollWatch]struct{})}
+	f.topics["a"] = t
+	comes, waits := &lastTold{}, &lastTold{}
+	f.admit(t, &pollWatch{waits})
+	return func(e client.Event) { f.changed(t, e) }, func() (int64, int64) {
+		f.admit(t, &pollWatch{comes})
+		return comes.chat, waits.chat
+	}
+}

@@ -18,14 +18,16 @@ import (
 type pollFeed struct {
 	// Fixed.
 	c      *client.Client
-	most   int         // accounts
-	shares *rpc.Shares // of polls
+	now    func() time.Time // by the network's clock
+	most   int              // accounts
+	shares *rpc.Shares      // of polls
 	log    *slog.Logger
 	ctx    context.Context // of the subscriptions
 	stop   context.CancelFunc
 	wg     sync.WaitGroup // of the subscriptions
 
-	ended seldom // subscriptions, by themselves
+	ended  seldom // subscriptions, by themselves
+	untrue seldom // events, by their times
 
 	mu     sync.Mutex
 	topics map[string]*polled // guarded by mu; by account
@@ -48,6 +50,7 @@ type polled struct {
 	watchers map[*pollWatch]struct{} // may be told
 	event    rpc.Event               // the newest
 	known    bool                    // event is
+	peer     string                  // whose node told of it
 	fault    *rpc.Response           // why there is no subscription
 }
 
@@ -64,7 +67,7 @@ const (
 func newPollFeed(c *client.Client, most int, log *slog.Logger) *pollFeed {
 	ctx, stop := context.WithCancel(context.Background())
 	return &pollFeed{
-		c: c, most: most, shares: rpc.NewShares(int64(max(1, 2*most/pollsShare))), log: log.With("part", "polls"),
+		c: c, now: c.Now, most: most, shares: rpc.NewShares(int64(max(1, 2*most/pollsShare))), log: log.With("part", "polls"),
 		ctx: ctx, stop: stop, topics: make(map[string]*polled),
 	}
 }
@@ -228,7 +231,7 @@ func (f *pollFeed) follow(ctx context.Context, t *polled) {
 			f.lose(ctx, t, err)
 			return
 		}
-		f.changed(t, rpc.Event{Account: e.Account, Timestamp: e.Timestamp, ChatTimestamp: e.ChatTimestamp, Seq: e.Seq})
+		f.changed(t, e)
 	}
 }
 
@@ -263,15 +266,28 @@ func notTold(err error) rpc.Response {
 	return rpc.FaultAt(rpc.Unavailable, client.Hop(err), "no node tells of the account: "+oneLine(err))
 }
 
-// changed tells of e, unless a node that is behind tells of an earlier chat.
-func (f *pollFeed) changed(t *polled, e rpc.Event) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if t.known && e.ChatTimestamp < t.event.ChatTimestamp {
+// pollAhead is how far ahead of the clock a chat's time may be that is believed:
+// nodes take no transaction of a later one.
+const pollAhead = 10 * time.Second
+
+// changed tells of e, unless it is of an earlier chat than the same node has told
+// of, or of one that is yet to come. What one node has told of does not stand
+// against another: it may have been made up.
+func (f *pollFeed) changed(t *polled, e client.Event) {
+	if e.ChatTimestamp > f.now().Add(pollAhead).UnixMilli() {
+		if n, ok := f.untrue.due(time.Now()); ok {
+			f.log.Warn("a node tells of a chat that is yet to come: its clock, or this machine's, is wrong", "times", n, "peer", e.Peer, "account", t.account)
+		}
 		return
 	}
-	t.event, t.known = e, true
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if t.known && t.peer == e.Peer && e.ChatTimestamp < t.event.ChatTimestamp {
+		return
+	}
+	t.event = rpc.Event{Account: e.Account, Timestamp: e.Timestamp, ChatTimestamp: e.ChatTimestamp, Seq: e.Seq}
+	t.known, t.peer = true, e.Peer
 	for x := range t.watchers {
-		x.w.Changed(e)
+		x.w.Changed(t.event)
 	}
 }

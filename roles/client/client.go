@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/liberdus/liberdus/nodelist"
@@ -22,7 +23,18 @@ type Client struct {
 	nodes     *records
 	pool      *pool
 
-	skewed sync.Once // warns of a clock
+	skewed sync.Once    // warns of a clock
+	skew   atomic.Int64 // what an archiver's clock was last ahead of ours
+}
+
+// Now is the time by the clock of the archiver that was asked last, or by ours if
+// none was, or if they are so far apart that one of them is wrong.
+func (c *Client) Now() time.Time {
+	skew := time.Duration(c.skew.Load())
+	if skew.Abs() > maxClock {
+		skew = 0
+	}
+	return time.Now().Add(skew)
 }
 
 // New checks the settings and returns a client that opens a session when a call

@@ -106,6 +106,7 @@ func (c *Client) lookUp(ctx context.Context, a *nodelist.Client) (f found, err e
 	if f.at, err = a.Signalling(ctx); err != nil {
 		return f, err
 	}
+	c.skew.Store(int64(f.at.Info.Skew))
 	if skew := f.at.Info.Skew; skew.Abs() > maxSkew {
 		c.skewed.Do(func() {
 			c.log.Warn("this machine's clock differs from the archiver's", "by", skew.Round(time.Second).String())
