@@ -167,6 +167,9 @@ func (s *search) met() int {
 	for _, peer := range s.avoid {
 		peers[peer] = true
 	}
+	for peer := range s.claims {
+		peers[peer] = true
+	}
 	for dialled := range s.vain {
 		peers[dialled[1]] = true
 	}
