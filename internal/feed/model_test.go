@@ -67,7 +67,7 @@ func TestNobodyMissesTheLatestState(t *testing.T) {
 					return
 				}
 				r.w, r.taken = &watcher{}, 0
-				w, hub := r.w, rapid.SampledFrom(hubs).Draw(rt, "hub")
+				w, hub := r.w, hubs[rapid.IntRange(0, 1).Draw(rt, "hub")] // a hub itself would be printed while it works
 				come := func() {
 					_, stop, fault := hub.Watch(context.Background(), "a", r.since, w)
 					if fault != nil {

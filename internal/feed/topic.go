@@ -84,10 +84,24 @@ func (t *topic) take(e rpc.Event, sum uint32) (changed bool) {
 	if sum == t.sum && e.Timestamp == t.state.Timestamp && e.ChatTimestamp == t.state.ChatTimestamp {
 		return false
 	}
-	// Transactions may be applied in another order than that of their timestamps.
-	e.Seq = max(t.state.Seq+1, seq)
+	e.Seq = after(t.state.Seq, seq)
 	t.state, t.sum = e, sum
 	return true
+}
+
+// after returns seq, or, if that is not after last, the first one that is and has
+// the same bits of the text: transactions may be applied in another order than
+// that of their timestamps, and two nodes that saw other states in between must
+// not call different ones the same.
+func after(last, seq int64) int64 {
+	if seq > last {
+		return seq
+	}
+	const bits = 1<<sumBits - 1
+	if next := last&^bits | seq&bits; next > last {
+		return next
+	}
+	return last&^bits + 1<<sumBits | seq&bits
 }
 
 // mayBeNewer reports whether somebody who has seen the state of since, a Seq or
