@@ -114,3 +114,8 @@ func Drop(c *Client) {
 		}
 	}
 }
+
+// Connect opens a session as the pool of c does.
+func Connect(ctx context.Context, c *Client) (*Conversation, error) {
+	return c.pool.open(ctx, besides(nil))
+}

@@ -35,8 +35,12 @@ type trialEnd[T any] struct {
 }
 
 // run returns what succeeded first and its number, or -1, and the errors by number:
-// nil at the winner's. When it returns every trial has.
+// nil at the winner's. When it returns every trial has. If ctx had ended before it
+// began, that is the only error.
 func (h hedge[T]) run(ctx context.Context) (value T, winner int, errs []error) {
+	if ctx.Err() != nil {
+		return value, -1, []error{context.Cause(ctx)}
+	}
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	ends, leaves := make(chan trialEnd[T]), make(chan leave)

@@ -1,0 +1,25 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/liberdus/liberdus/roles/client"
+)
+
+// A session that is wanted when the time is up already is none, and an error.
+func TestConnectWhenTheTimeIsUp(t *testing.T) {
+	cfg := client.DefaultConfig()
+	cfg.Archivers, cfg.Data = []string{"http://127.0.0.1:9"}, t.TempDir()
+	c, err := client.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if conv, err := client.Connect(ctx, c); conv != nil || !errors.Is(err, context.Canceled) {
+		t.Errorf("Connect = %v, %v; want none, for the time was up", conv, err)
+	}
+}
