@@ -48,6 +48,7 @@ func archiverCommand() *cli.Command {
 				return err
 			}
 			defer s.close()
+			defer heap.Floor(archiverHeap)()
 			a, err := roles.NewArchiver(cfg, s.log)
 			if err != nil {
 				return err
@@ -77,6 +78,10 @@ func archiverConfig(c *cli.Context) (config.Archiver, error) {
 
 // nodeHeap is how large the heap of a node may be before it is collected.
 const nodeHeap = 32 << 20
+
+// archiverHeap is the same of an archiver: sockets that come and go in crowds are
+// garbage, and to collect keeps on one core the messages of all others waiting.
+const archiverHeap = 64 << 20
 
 func consensorCommand() *cli.Command {
 	return &cli.Command{

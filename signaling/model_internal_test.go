@@ -425,7 +425,8 @@ func (m *model) wait(t *rapid.T) {
 	grain := m.r.wheel.grain
 	for range ticks {
 		m.now += grain
-		m.r.watch(m.now)
+		for m.r.watch(m.now) {
+		}
 		var silent []string
 		for id, p := range m.holders {
 			patience := modelConfig.AliveTimeout

@@ -90,13 +90,17 @@ func (s *Server) Run(ctx context.Context) error {
 	defer watch.Stop()
 	clean := time.NewTicker(s.cfg.get().CleanupInterval)
 	defer clean.Stop()
+	rest := time.NewTimer(0)
+	defer rest.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			s.stop()
 			return nil
 		case <-watch.C:
-			s.registry.watch(s.now())
+			s.watch(rest)
+		case <-rest.C:
+			s.watch(rest)
 		case <-s.cfg.changed:
 			clean.Reset(s.cfg.get().CleanupInterval)
 		case <-clean.C:
@@ -105,6 +109,13 @@ func (s *Server) Run(ctx context.Context) error {
 			s.diary.sum(s.now(), false)
 		}
 		s.registry.events.flush()
+	}
+}
+
+// watch looks after some sockets, and again after a rest if there are more.
+func (s *Server) watch(rest *time.Timer) {
+	if s.registry.watch(s.now()) {
+		rest.Reset(watchRest)
 	}
 }
 

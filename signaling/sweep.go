@@ -34,12 +34,19 @@ func (r *registry) forget(clock time.Time, now time.Duration) {
 }
 
 // watch pings the sockets whose turn it is, and ends those not heard from and
-// those that began a message and do not come to its end.
-func (r *registry) watch(now time.Duration) {
+// those that began a message and do not come to its end. It looks at a few, and
+// reports whether there are more: a message that arrives meanwhile is seen only
+// when all their pings are written.
+func (r *registry) watch(now time.Duration) (more bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.watched = now
-	for s := r.wheel.take(now); s != nil; s = r.wheel.take(now) {
+	few := watchLeast + 2*len(r.sockets)*int(watchRest/time.Microsecond)/int(r.cfg.get().PingInterval/time.Microsecond)
+	for range few {
+		s := r.wheel.take(now)
+		if s == nil {
+			return false
+		}
 		if now-s.lastSeen() >= r.patience(s) {
 			r.detach(s, EndSilent)
 			s.close(0)
@@ -55,7 +62,15 @@ func (r *registry) watch(now time.Duration) {
 		}
 		r.wheel.add(s, r.due(s))
 	}
+	return true
 }
+
+// Between two looks at a few sockets others are served. There are as many of them
+// as all sockets need, twice over.
+const (
+	watchLeast = 3
+	watchRest  = time.Millisecond
+)
 
 // pingLeast is how many intervals between pings there are at most: proxies close
 // what a server says nothing on, often after 30 seconds.

@@ -251,6 +251,35 @@ func TestPings(t *testing.T) {
 	})
 }
 
+// Pings that are due together are written a few at a time, and none late.
+func TestPingsOfMany(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := startPipeNet(t, signaling.Hooks{}, nil)
+		const sockets = 60
+		start := time.Now()
+		at := make(chan time.Duration, sockets)
+		for i := range sockets {
+			a := n.open(t, fmt.Sprint(i), "t", here)
+			a.conn.SetPingHandler(func(string) error { at <- time.Since(start); return nil })
+			go a.read()
+		}
+		time.Sleep(5*time.Second + 60*time.Millisecond)
+		synctest.Wait()
+		if len(at) != sockets {
+			t.Fatalf("%d pings of %d were written 60 ms after they were due", len(at), sockets)
+		}
+		together := map[time.Duration]int{}
+		for range sockets {
+			together[<-at]++
+		}
+		for when, n := range together {
+			if n > 3 {
+				t.Errorf("%d pings at once after %v", n, when)
+			}
+		}
+	})
+}
+
 func TestLastSeen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := startPipeNet(t, signaling.Hooks{}, nil)
