@@ -40,7 +40,7 @@ func attackScenarios() []scenario {
 		{"bad input, huge", "messages of 100 MiB and offers to oneself alone", attackArgs{Big: 1, Mute: 1}},
 	} {
 		s := all
-		s.name, s.about = part.name, part.about
+		s.name, s.about, s.part = part.name, part.about, true
 		s.sides = attackSides(part.args)
 		scenarios = append(scenarios, s)
 	}

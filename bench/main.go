@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"regexp"
 	"runtime"
+	"slices"
 	"syscall"
 )
 
@@ -53,33 +54,42 @@ func conduct(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	var done []outcome
-	var broken []error
-	for _, s := range scenarios() {
-		if !only.MatchString(s.title()) {
-			continue
-		}
-		o, err := measure(ctx, e, s, *runs)
-		if err != nil {
-			broken = append(broken, fmt.Errorf("%s: %w", s.title(), err))
-			continue
-		}
-		done = append(done, o)
+	known, err := openBook(*output)
+	if err != nil {
+		return err
 	}
-	if len(done)+len(broken) == 0 {
+	chosen := slices.DeleteFunc(scenarios(), func(s scenario) bool { return !only.MatchString(s.title()) || s.part && *pattern == "" })
+	if len(chosen) == 0 {
 		return fmt.Errorf("no scenario matches -run %q", *pattern)
 	}
-	printTable(os.Stdout, done)
-	fmt.Println()
-	board := scoreboardOf(done)
-	board.print(os.Stdout)
-	if *output != "" {
-		broken = append(broken, keep(*output, done))
-		if *pattern == "" && len(broken) == 1 && broken[0] == nil { // all of it, whole
-			broken = append(broken, board.keep(*output))
+	var broken []error
+	for i, s := range chosen {
+		fmt.Fprintf(os.Stderr, "%d of %d: %s\n", i+1, len(chosen), s.title())
+		if err := report(ctx, e, s, *runs, known, *output); err != nil {
+			broken = append(broken, fmt.Errorf("%s: %w", s.title(), err))
+		}
+		if ctx.Err() != nil {
+			break
 		}
 	}
+	if *output == "" {
+		printTable(os.Stdout, known.outcomes(chosen))
+		fmt.Println()
+	}
+	scoreboardOf(known.outcomes(scenarios())).print(os.Stdout)
 	return errors.Join(broken...)
+}
+
+// report measures a scenario and keeps what it gave, at once: all of them take hours.
+func report(ctx context.Context, e *env, s scenario, runs int, known *book, output string) error {
+	o, err := measure(ctx, e, s, runs)
+	if err == nil {
+		err = known.enter(o)
+	}
+	if err != nil || output == "" {
+		return err
+	}
+	return keep(output, s.section, known.outcomes(scenarios()))
 }
 
 // newEnv looks whether what every scenario needs is there.

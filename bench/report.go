@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -117,35 +116,18 @@ func printRows(w io.Writer, rows []row) {
 	}
 }
 
-// keep replaces the sections of the file that were measured; other sections
-// stay as they are. A section that has no markers yet is put at the end.
-func keep(file string, done []outcome) error {
+// keep replaces a section of the file and the scoreboard by what is known; other
+// sections stay as they are. A section that has no markers yet is put at the end.
+func keep(file, section string, known []outcome) error {
 	old, err := os.ReadFile(file)
 	if err != nil {
 		return err
 	}
-	text := string(old)
-	bySection := map[string][]outcome{}
-	for _, o := range done {
-		bySection[o.section] = append(bySection[o.section], o)
-	}
-	var errs []error
-	for _, section := range slices.SortedFunc(mapKeys(bySection), cmp.Compare[string]) {
-		images, err := drawCurves(filepath.Dir(file), bySection[section])
-		errs = append(errs, err)
-		text = replaceSection(text, section, markdown(bySection[section])+images)
-	}
-	return errors.Join(append(errs, os.WriteFile(file, []byte(text), 0o644))...)
-}
-
-func mapKeys(m map[string][]outcome) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
+	of := slices.DeleteFunc(slices.Clone(known), func(o outcome) bool { return o.section != section })
+	images, err := drawCurves(filepath.Dir(file), of)
+	text := replaceSection(string(old), section, markdown(of)+images)
+	text = replaceSection(text, "Scoreboard", scoreboardOf(known).markdown())
+	return errors.Join(err, os.WriteFile(file, []byte(text), 0o644))
 }
 
 func replaceSection(text, section, body string) string {
@@ -160,9 +142,8 @@ func replaceSection(text, section, body string) string {
 
 func markdown(done []outcome) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Runs of each side: %d.\n\n", len(done[0].runs))
 	for _, o := range done {
-		fmt.Fprintf(&b, "* **%s**: %s\n", o.name, o.about)
+		fmt.Fprintf(&b, "* **%s** (%d runs of each side, %s): %s\n", o.name, len(o.runs), o.day, o.about)
 	}
 	b.WriteString("\n")
 	var rows []row

@@ -96,15 +96,52 @@ func TestScoreboard(t *testing.T) {
 	if b.print(&out); !strings.Contains(out.String(), "NOT MET") || !strings.Contains(out.String(), b.summary()) {
 		t.Errorf("printed %s", out.String())
 	}
+	if text := b.markdown(); !strings.Contains(text, "| S: n | cost |") || !strings.Contains(text, b.summary()) {
+		t.Errorf("markdown %s", text)
+	}
+}
+
+// What was measured in parts is one report, and lasts: a scenario's new figures
+// replace its old ones, and those of others stay.
+func TestBook(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "tables.md")
 	if err := os.WriteFile(file, []byte("# T\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.keep(file); err != nil {
+	one, other := given(goal{"a", 0.7}), given(goal{"b", 1.9})
+	one.name, other.name, other.section = "one", "other", "O"
+	both := []scenario{one.scenario, other.scenario}
+	for _, o := range []outcome{one, other, one} {
+		b, err := openBook(file)
+		if err == nil {
+			err = b.enter(o)
+		}
+		if err == nil {
+			err = keep(file, o.section, b.outcomes(both))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		one.runs[0]["ours"]["cost"] = 14 // of the last round: median 14
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if text, err := os.ReadFile(file); err != nil || !strings.Contains(string(text), "| S: n | cost |") {
-		t.Errorf("kept %s, %v", text, err)
+	for _, want := range []string{"| one | cost | 14 µs | a 20 µs |", "| other | cost | 12 µs |", "| S: one | cost |", "| O: other | cost |", "1 goals met, 1 not met.", "**one** (3 runs of each side, 2"} {
+		if strings.Count(string(text), want) < 1 {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	b, err := openBook(file)
+	if err != nil || len(b.outcomes(both)) != 2 || len(b.outcomes(both[:1])) != 1 {
+		t.Errorf("known: %v, %v", b, err)
+	}
+	if err := os.WriteFile(b.file, []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openBook(file); err == nil {
+		t.Error("a broken book is opened")
 	}
 }
 
@@ -119,7 +156,7 @@ func TestCurves(t *testing.T) {
 	if err := os.WriteFile(file, []byte("# T\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := keep(file, []outcome{o}); err != nil {
+	if err := keep(file, "S", []outcome{o}); err != nil {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(file)
@@ -130,7 +167,7 @@ func TestCurves(t *testing.T) {
 		t.Errorf("drawn %s, %v", svg, err)
 	}
 	o.curves[0].lines[0].points[1].metric = "never measured"
-	if err := keep(file, []outcome{o}); err == nil || !strings.Contains(err.Error(), "never measured") {
+	if err := keep(file, "S", []outcome{o}); err == nil || !strings.Contains(err.Error(), "never measured") {
 		t.Errorf("a curve with a gap: %v", err)
 	}
 }

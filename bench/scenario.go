@@ -16,6 +16,7 @@ type scenario struct {
 	sides   []side // ours first
 	metrics []metric
 	curves  []curve // how some of them grow
+	part    bool    // of another scenario, to find out what its figures are made of: measured only where -run names it
 }
 
 func (s scenario) title() string { return s.section + ": " + s.name }
@@ -47,6 +48,7 @@ type goal struct {
 // An outcome is what the runs of a scenario gave.
 type outcome struct {
 	scenario
+	day  string               // of the measurement
 	runs []map[string]figures // by side
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 )
 
@@ -54,14 +53,10 @@ func (b scoreboard) print(w io.Writer) {
 	fmt.Fprintln(w, b.summary())
 }
 
-// keep writes the scoreboard into the file of the tables.
-func (b scoreboard) keep(file string) error {
-	old, err := os.ReadFile(file)
-	if err != nil {
-		return err
-	}
+// markdown is the scoreboard for the file of the tables.
+func (b scoreboard) markdown() string {
 	var text strings.Builder
 	text.WriteString(b.summary() + ".\n\n")
 	writeRows(&text, b.rows)
-	return os.WriteFile(file, []byte(replaceSection(string(old), "Scoreboard", text.String())), 0o644)
+	return text.String()
 }
