@@ -33,6 +33,8 @@ type chat struct {
 	lastBy int64    // who wrote the last message, if hasChats
 	lastAt int64    // and when
 	oldest int64    // none that is kept is older than this
+	asked  [2]int64 // timestamp of each one's newest update_toll_required
+	at     int64    // what the clock was at the last transaction; "timestamp" may lie after it
 }
 
 // Values of required.
@@ -77,9 +79,9 @@ func (c *chat) object() any { return c.members(false) }
 
 // members are those of the account; stored adds what only the stored header has.
 func (c *chat) members(stored bool) signing.Members {
-	o := make(signing.Members, 0, 30)
+	o := make(signing.Members, 0, 34)
 	if stored {
-		o = append(o, "first", c.first)
+		o = append(o, "asked", list(c.asked), "at", c.at, "first", c.first)
 	}
 	o = append(o, "hasChats", c.hasChats, "hash", "", "id", c.id)
 	if stored {
@@ -115,6 +117,9 @@ func decodeChat(header []byte) (*chat, error) {
 	if _, found := o["oldest"]; !found { // written before there were messages
 		o["oldest"], o["wrote"], o["lastBy"], o["lastAt"] = 0.0, []any{0.0, 0.0}, 0.0, 0.0
 	}
+	if _, found := o["at"]; !found { // written before it counted
+		o["at"], o["asked"] = o["timestamp"], []any{0.0, 0.0}
+	}
 	r := &record{members: o}
 	toll := r.object("toll")
 	c := &chat{
@@ -122,6 +127,7 @@ func decodeChat(header []byte) (*chat, error) {
 		first: r.integer("first"), next: r.integer("next"), oldest: r.integer("oldest"),
 		read: r.integers("read"), replied: r.integers("replied"),
 		wrote: r.integers("wrote"), lastBy: r.integer("lastBy"), lastAt: r.integer("lastAt"),
+		asked: r.integers("asked"), at: r.integer("at"),
 		required: toll.integers("required"), payOnRead: toll.amounts("payOnRead"), payOnReply: toll.amounts("payOnReply"),
 	}
 	if err := errors.Join(r.err, toll.err); err != nil {

@@ -423,7 +423,7 @@ func TestOlderChat(t *testing.T) {
 		`"toll":{"payOnRead":[{"dataType":"bi","value":"0"},{"dataType":"bi","value":"0"}],` +
 		`"payOnReply":[{"dataType":"bi","value":"0"},{"dataType":"bi","value":"0"}],"required":[0,1]},"type":"ChatAccount"}`
 	got, err := ledger.Recode([]byte(header))
-	if err != nil || !strings.Contains(string(got), `"next":3,"oldest":0,`) {
+	if err != nil || !strings.Contains(string(got), `"next":3,"oldest":0,`) || !strings.Contains(string(got), `{"asked":[0,0],"at":7,`) {
 		t.Errorf("Recode = %s, %v", got, err)
 	}
 }

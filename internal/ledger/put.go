@@ -36,13 +36,14 @@ func refusedByState(reason string) Result { return Result{Reason: precrack + rea
 // when the result is synced to disk. Success means accepted: what a Liberdus
 // node would find out only while applying shows in the receipt, which is there
 // at once. A transaction that was accepted before gets its first answer again.
+// What sign has beside owner and sig is neither looked at nor kept.
 //
 // An error means that it could not be decided: ctx ended before the transaction
 // was handed to the writer, the ledger is closed ([ErrClosed]), the disk failed
 // ([ErrStorage]) or does not answer ([ErrStalled]). Once it is handed over, ctx
 // only ends the wait, with an [Undecided] error: the receipt will tell.
 func (l *Ledger) Put(ctx context.Context, tx signing.Object) (Result, error) {
-	signed, err := signing.NewTx(tx)
+	signed, err := signing.NewTx(vouched(tx))
 	if err != nil {
 		res := refused(clip("Transaction has no canonical text: " + err.Error()))
 		l.counts.note(res, nil)

@@ -276,6 +276,8 @@ func depositRefusals() []refusal {
 		{"stake text", signing.Object{"stake": "1"}, positive},
 		{"stake zero", signing.Object{"stake": new(big.Int)}, positive},
 		{"stake negative", signing.Object{"stake": big.NewInt(-1)}, positive},
+		{"nominee not hex", signing.Object{"nominee": strings.Repeat("xy", 32)}, "Invalid Shardus Addresses"},
+		{"nominee almost hex", signing.Object{"nominee": strings.Repeat("a", 63) + "g"}, "Invalid Shardus Addresses"},
 		{"stake huge", signing.Object{"stake": new(big.Int).Lsh(one, 100_000)}, `tx "stake" field must be less than 2^256.`},
 	}...)
 }

@@ -31,6 +31,10 @@ func parseRequire(m members, h head) (_ transaction, reason string) {
 	return t, reason
 }
 
+// precheck lets nobody put off being blocked by dating a message ahead of the
+// clock: what came earlier counts as of its coming. In a Liberdus network too a
+// chat's timestamp is in the past, since transactions wait there for six seconds.
+// Of one user's own, the one with the later date counts.
 func (t *require) precheck(s *state) string {
 	from, to, reason := t.users(s)
 	if reason != "" {
@@ -46,7 +50,7 @@ func (t *require) precheck(s *state) string {
 	if reason := s.rules.payable(from, nil); reason != "" {
 		return reason
 	}
-	if t.timestamp <= c.timestamp {
+	if sender, _ := t.sides(); t.timestamp <= max(c.asked[sender], min(c.timestamp, c.at)) {
 		return `tx "timestamp" field must be greater than the chat timestamp.`
 	}
 	return s.rules.refuses(t.fee)
@@ -74,7 +78,7 @@ func (t *require) apply(s *state) signing.Object {
 		c.release(sender)
 		s.save(t.to, to)
 	}
-	c.required[sender] = t.required
+	c.required[sender], c.asked[sender] = t.required, t.timestamp
 	s.save(t.from, from)
 	s.save(t.chatID, c)
 	r := t.done(t.to)

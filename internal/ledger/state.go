@@ -99,6 +99,9 @@ func (s *state) account(id string) account {
 
 // save records that the account under id is now a.
 func (s *state) save(id string, a account) {
+	if c, ok := a.(*chat); ok {
+		c.at = s.now
+	}
 	s.accounts[id] = a
 	s.changed[id] = true
 }

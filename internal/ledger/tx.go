@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"math/big"
 	"strings"
@@ -29,6 +30,7 @@ type keeper interface {
 type kind struct {
 	parse        func(members, head) (t transaction, reason string)
 	signer       string // the member that names who has to sign
+	free         string // the member that may name an account nobody has yet, if there is one
 	badSignature string // reason for a signature that does not fit
 }
 
@@ -52,7 +54,7 @@ func kindOf(name string) (k kind, ok bool) {
 	case "update_toll_required":
 		k.parse = parseRequire
 	case "deposit_stake":
-		k.parse, k.signer = parseDeposit, "nominator"
+		k.parse, k.signer, k.free = parseDeposit, "nominator", "nominee"
 	case "withdraw_stake":
 		k.parse, k.signer = parseWithdraw, "nominator"
 	}
@@ -99,6 +101,9 @@ func (l *Ledger) check(id string, signed *signing.Tx) (t transaction, reason str
 	}
 	if _, err := signed.Verify(); err != nil {
 		return nil, k.badSignature
+	}
+	if id, _ := tx[k.free].(string); !hexadecimal(id) {
+		return nil, "Invalid Shardus Addresses"
 	}
 	return t, ""
 }
@@ -168,6 +173,26 @@ func (m members) ed25519() bool {
 	sig, _ := sign["sig"].(string)
 	return !strings.HasPrefix(sig, "0x")
 }
+
+// vouched returns the transaction with nothing in sign but owner and sig. A
+// signature covers no member of sign, so whoever passes a transaction on can add
+// some: they change no id, and a chat would keep them as if they were the sender's.
+func vouched(tx signing.Object) signing.Object {
+	sign, _ := tx["sign"].(signing.Object)
+	more := func(name string, _ any) bool { return name != "owner" && name != "sig" }
+	for name := range sign {
+		if more(name, nil) {
+			tx, sign = maps.Clone(tx), maps.Clone(sign) // the caller's stay as they are
+			maps.DeleteFunc(sign, more)
+			tx["sign"] = sign
+			break
+		}
+	}
+	return tx
+}
+
+// hexadecimal reports whether an address is all lower-case hex digits.
+func hexadecimal(address string) bool { return strings.Trim(address, "0123456789abcdef") == "" }
 
 // display writes a member as a JavaScript template would.
 func display(tx signing.Object, name string) string {
