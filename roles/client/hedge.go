@@ -35,12 +35,9 @@ type trialEnd[T any] struct {
 }
 
 // run returns what succeeded first and its number, or -1, and the errors by number:
-// nil at the winner's. When it returns every trial has. If ctx had ended before it
-// began, that is the only error.
+// nil at the winner's. When it returns every trial has. If ctx ended before anybody
+// was asked, that is the only error.
 func (h hedge[T]) run(ctx context.Context) (value T, winner int, errs []error) {
-	if ctx.Err() != nil {
-		return value, -1, []error{context.Cause(ctx)}
-	}
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	ends, leaves := make(chan trialEnd[T]), make(chan leave)
@@ -89,6 +86,9 @@ func (h hedge[T]) run(ctx context.Context) (value T, winner int, errs []error) {
 				end(errOvertaken)
 			}
 		}
+	}
+	if winner < 0 && len(errs) == 0 && ctx.Err() != nil {
+		errs = append(errs, context.Cause(ctx))
 	}
 	return value, winner, errs
 }
