@@ -32,7 +32,8 @@ type registry struct {
 	queues  *queueSet
 	used    usedTokens
 	wheel   *wheel
-	watched time.Duration // when watch was last called
+	watched time.Duration // when watch was last called,
+	behind  bool          // and that it left sockets for later
 	opening int           // sockets that have entered and are not in sockets yet
 	places  *places
 	issued  *holds // by GET /id

@@ -40,8 +40,8 @@ func (r *registry) forget(clock time.Time, now time.Duration) {
 func (r *registry) watch(now time.Duration) (more bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.watched = now
-	few := watchLeast + 2*len(r.sockets)*int(watchRest/time.Microsecond)/int(r.cfg.get().PingInterval/time.Microsecond)
+	few := r.few(now)
+	r.watched, r.behind = now, false
 	for range few {
 		s := r.wheel.take(now)
 		if s == nil {
@@ -62,15 +62,28 @@ func (r *registry) watch(now time.Duration) (more bool) {
 		}
 		r.wheel.add(s, r.due(s))
 	}
+	r.behind = true
 	return true
 }
 
-// Between two looks at a few sockets others are served. There are as many of them
-// as all sockets need, twice over.
+// Between two looks at a few sockets others are served.
 const (
 	watchLeast = 3
 	watchRest  = time.Millisecond
 )
+
+// few is how many sockets to look at now: as many as come due in all since the
+// last look, twice over. A machine with much to do lets the rest between two looks
+// last longer, and must not fall behind for that: who is pinged late is taken for
+// dead. It must be called with mu held.
+func (r *registry) few(now time.Duration) int {
+	rest := watchRest
+	if r.behind {
+		rest = now - r.watched
+	}
+	cfg, twice := r.cfg.get(), 2*int64(len(r.sockets))*int64(rest)
+	return watchLeast + int(twice/int64(cfg.PingInterval)+twice/int64(cfg.AliveTimeout))
+}
 
 // pingLeast is how many intervals between pings there are at most: proxies close
 // what a server says nothing on, often after 30 seconds.
