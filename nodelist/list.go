@@ -42,7 +42,7 @@ func New(cfg Config, presence Presence, log *slog.Logger) (*List, error) {
 		return nil, fmt.Errorf("nodelist: %w", err)
 	}
 	cfg = cfg.withDefaults()
-	kept, err := loadState(cfg.StateFile)
+	kept, err := loadState(cfg.StateFile, time.Now())
 	if err != nil {
 		return nil, err
 	}

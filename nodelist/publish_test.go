@@ -1,6 +1,7 @@
 package nodelist_test
 
 import (
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -56,10 +57,12 @@ func TestAtMostTenPublicationsASecond(t *testing.T) {
 func TestTheEpochIsKept(t *testing.T) {
 	path := stateFile(t)
 	config := func(c *nodelist.Config) { c.StateFile = path }
-	for want := 1; want <= 3; want++ {
-		if got := newArchiver(t, config).epoch(); got != want {
-			t.Errorf("epoch at start %d = %d", want, got)
+	for start, last := 1, 0; start <= 3; start++ {
+		got := newArchiver(t, config).epoch()
+		if got <= last {
+			t.Errorf("epoch at start %d = %d, after %d", start, got, last)
 		}
+		last = got
 	}
 	info, err := os.Stat(path)
 	if err != nil || info.Mode().Perm() != 0o600 {
@@ -67,6 +70,63 @@ func TestTheEpochIsKept(t *testing.T) {
 	}
 	if files, _ := os.ReadDir(filepath.Dir(path)); len(files) != 1 {
 		t.Errorf("%d files are left in the folder, want 1", len(files))
+	}
+}
+
+// Who has seen a list refuses one of a lower epoch, for ever. An archiver that is
+// restored has to be above what it handed out after the backup was made.
+func TestARestoredArchiverIsBelieved(t *testing.T) {
+	for name, restore := range map[string]func(t *testing.T, path string, backup []byte){
+		"from a backup": func(t *testing.T, path string, backup []byte) {
+			if err := os.WriteFile(path, backup, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"with its key alone": func(t *testing.T, path string, _ []byte) {
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				path := stateFile(t)
+				config := func(c *nodelist.Config) { c.StateFile = path }
+				a := newArchiver(t, config)
+				stop := a.run()
+				backup, err := os.ReadFile(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				first := a.epoch()
+				for range 100 { // as fast as lists are published
+					a.mustJoin(1)
+					time.Sleep(100 * time.Millisecond)
+					a.Left(keyOf(1).Public())
+					time.Sleep(100 * time.Millisecond)
+				}
+				seen := a.epoch()
+				if seen < first+100 {
+					t.Fatalf("only %d lists in 20 s", seen-first)
+				}
+				stop()
+				restore(t, path, backup)
+				if got := newArchiver(t, config).epoch(); got <= seen {
+					t.Errorf("epoch = %d, but clients have seen %d", got, seen)
+				}
+			})
+		})
+	}
+}
+
+func TestTheClockSetBackTakesNoEpochBack(t *testing.T) {
+	path := stateFile(t)
+	const far = 4102444800000 // of the year 2100
+	if err := os.WriteFile(path, fmt.Appendf(nil, `{"epoch":%d}`, far), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := newArchiver(t, func(c *nodelist.Config) { c.StateFile = path }).epoch(); got != far+1 {
+		t.Errorf("epoch = %d, want %d", got, far+1)
 	}
 }
 
@@ -101,6 +161,7 @@ func TestAnEpochThatCannotBeKeptIsNotPublished(t *testing.T) {
 			t.Fatal(err)
 		}
 		a := newArchiver(t, func(c *nodelist.Config) { c.StateFile = filepath.Join(dir, "state.json") })
+		first := a.epoch()
 		stop := a.run()
 		if err := os.Rename(dir, hidden); err != nil {
 			t.Fatal(err)
@@ -109,8 +170,8 @@ func TestAnEpochThatCannotBeKeptIsNotPublished(t *testing.T) {
 		a.connect(id, "")
 		settle()
 		a.wantPeers(active)
-		if got := a.epoch(); got != 1 {
-			t.Errorf("epoch = %d while it cannot be kept, want 1", got)
+		if got := a.epoch(); got != first {
+			t.Errorf("epoch = %d while it cannot be kept, want %d", got, first)
 		}
 		if err := os.Rename(hidden, dir); err != nil {
 			t.Fatal(err)

@@ -1,6 +1,9 @@
 package nodelist
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // state is what an archiver keeps across restarts.
 type state struct {
@@ -10,19 +13,23 @@ type state struct {
 	NetworkID string `json:"networkId"`
 }
 
-// loadState reads the state file; path "" and a missing file give the zero state.
-func loadState(path string) (state, error) {
+// loadState reads the state file; path "" gives the zero state. The epoch is at
+// least the time in milliseconds, which no list reaches by its changes, 10 a
+// second at most. So whoever starts with a file of a backup, or with the key
+// alone, is above all that clients have seen, where their clock goes right.
+func loadState(path string, now time.Time) (state, error) {
 	var s state
 	if path == "" {
 		return s, nil
 	}
 	if err := readJSON(path, &s); err != nil {
 		return state{}, fmt.Errorf("nodelist: state: %w; restore the file from a backup, or remove it "+
-			"(whoever saw a higher epoch then refuses the list until that is forgotten)", err)
+			"(the network's id is then that of --network-id, or of the node that joins first)", err)
 	}
 	if s.NetworkID != "" && !IsKey(s.NetworkID) || s.Epoch >= maxSafeInteger {
 		return state{}, fmt.Errorf("nodelist: state: %s holds no epoch or networkId that was ever written there", path)
 	}
+	s.Epoch = max(s.Epoch, uint64(max(now.UnixMilli(), 0)))
 	return s, nil
 }
 
