@@ -26,7 +26,7 @@ func newModule(t *testing.T, browser context.Context, page string) *module {
 	t.Helper()
 	tab, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
-	tab, stop := context.WithTimeout(tab, time.Minute)
+	tab, stop := context.WithTimeout(tab, 3*time.Minute) // no promise: a busy machine takes more than one for 200 reconnects
 	t.Cleanup(stop)
 	if err := chromedp.Do(tab, chromedp.Navigate(page+"/module.html")); err != nil {
 		t.Fatalf("open the page: %v", err)

@@ -189,7 +189,7 @@ func routingStatements() []Statement {
 					return got
 				case got := <-b.in:
 					return same(fmt.Sprint(len(got)), fmt.Sprint(len(delivered("OFFER", "a", "b", `""`))+hugePayload), "delivered")
-				case <-time.After(patience):
+				case <-time.After(patience + c.side.Slack):
 					return nothing
 				}
 			},
