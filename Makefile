@@ -19,23 +19,28 @@ build: ## build bin/liberdus
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
 
 release: ## dist/: static, reproducible archives for PLATFORMS, and their checksums
-	$(GO) run ./internal/release -platforms '$(PLATFORMS)'
+	CGO_ENABLED=0 $(GO) run -trimpath ./internal/release -platforms '$(PLATFORMS)'
 
 demo: build ## run a network, two users and a transfer over WebRTC
 	@$(GO) run ./internal/demo $(BIN)
 
-test: setup lint race e2e ## install what the tests need, then lint and test everything
+# What is installed comes over the network while lint computes.
+test: ## install what the tests need, then lint and test everything
+	@$(MAKE) -j2 --output-sync=target setup lint
+	@$(MAKE) race
+	@$(MAKE) e2e
 
 setup: ## install what the tests need: a browser, strace, nftables, a C compiler, npm packages
 	./scripts/test-setup
 
+# Without vet, which lint runs on more.
 race: ## the unit tests, under the race detector
-	$(GO) test -race -timeout 15m $$($(GO) list ./... | grep -v /e2e$$)
+	$(GO) test -race -vet=off -timeout 15m $$($(GO) list ./... | grep -v /e2e$$)
 
 # Apart from the others: some promises are in seconds, and the machine may be small.
 # Most of the time a test waits for a process, so more run at once than there are processors.
 e2e: setup ## the real clients: Node.js, Chromium, npm peer
-	$(GO) test -race -count=1 -timeout 15m -parallel 4 ./e2e
+	$(GO) test -race -vet=off -count=1 -timeout 15m -parallel 4 ./e2e
 
 fuzz: ## every fuzz target, FUZZTIME (20s) each
 	@$(GO) list ./... | while read -r pkg; do \
@@ -59,11 +64,12 @@ SOAKED ?= docs/soak
 CHURNS ?= 10000
 ROUNDS ?= 3000
 
-soak: build ## have clients of all kinds come and go for MINUTES (30), break off CHURNS (10000) connects, use and close ROUNDS (3000) sessions, kill and try ledgers; fail if anything stays or is lost
+soak: build ## have clients of all kinds come and go for MINUTES (30), break off CHURNS (10000) connects, use and close ROUNDS (3000) sessions, kill and try ledgers, try lists; fail if anything stays or is lost
 	$(GO) run ./internal/soak -minutes $(MINUTES) -o $(SOAKED) $(BIN)
 	$(GO) test -count=1 -timeout 2h -v -run '^TestChurn$$' ./rtc -args -churns $(CHURNS)
 	$(GO) test -count=1 -timeout 2h -v -run '^TestSessionsComeAndGo$$' ./roles/client -args -rounds $(ROUNDS)
 	LEDGER_TEST_CRASH_ROUNDS=50 $(GO) test -count=1 -timeout 2h -run '^(TestKillUnderLoad|TestBooks|TestRandomTransactions)$$' ./internal/ledger -args -rapid.checks 1000
+	$(GO) test -count=1 -timeout 2h -run '^TestListAgainstModel$$' ./nodelist -args -rapid.checks 1000
 
 docs: ## write docs/configuration.md of what the program has
 	$(GO) test -count=1 -run '^TestConfigurationReference$$' . -args -update

@@ -99,3 +99,5 @@ tool (
 	honnef.co/go/tools/cmd/staticcheck
 	mvdan.cc/gofumpt
 )
+
+ignore ./e2e/js/node_modules // npm may be at work there

@@ -239,7 +239,7 @@ func TestDocumentedCommands(t *testing.T) {
 		"README.md": func(r *reader) {
 			r.sections = true
 			r.instead = map[string]string{
-				"make demo   # a network, two users, a transfer over WebRTC": "make -s -C " + root + " -o build demo BIN=" + tools.liberdus,
+				"make demo   # a network, two users, a transfer over WebRTC": "CGO_ENABLED=0 GOFLAGS=-trimpath make -s -C " + root + " -o build demo BIN=" + tools.liberdus, // as make lint, for its cache
 				"make test   # everything, real browsers included":           "true # which is what runs this",
 				"make build": "test -x bin/liberdus # which the tests have built",
 			}

@@ -14,7 +14,8 @@ func TestSoak(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	tool := filepath.Join(dir, "soak")
-	if err := command(t.Context(), "..", "go", "build", "-o", tool, "./internal/soak"); err != nil {
+	// As make lint and make release build, so that all use one cache.
+	if err := command(t.Context(), "..", "env", "CGO_ENABLED=0", "go", "build", "-trimpath", "-o", tool, "./internal/soak"); err != nil {
 		t.Fatal(err)
 	}
 	if err := command(t.Context(), dir, tool, "-minutes", "0.2", "-o", dir, tools.liberdus); err != nil {
