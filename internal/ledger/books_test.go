@@ -135,6 +135,7 @@ func changed(before, after map[string]signing.Object) (ids []string) {
 // was burnt, nothing is negative, what is refused changes nothing, and what
 // failed changes no more than the balance of who sent it.
 func TestBooks(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		w := &town{clock: now}
 		for i := range 4 {

@@ -88,11 +88,12 @@ func crashTx(i, n int) signing.Object {
 
 // crashRounds is how often TestKillUnderLoad kills, unless the environment
 // variable LEDGER_TEST_CRASH_ROUNDS says more.
-const crashRounds = 10
+const crashRounds = 5
 
 // TestKillUnderLoad kills a process in the middle of its work, again and again.
 // Whatever it said was accepted is there afterwards, and nothing is half done.
 func TestKillUnderLoad(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	said := make(map[string]bool)
 	rounds := crashRounds

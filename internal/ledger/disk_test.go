@@ -111,6 +111,7 @@ func TestDiskFailure(t *testing.T) {
 // some of it in the background, and some of it where Pebble by itself would end
 // the process.
 func TestFailureWithTime(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name string
 		hits func(errorfs.Op) bool
@@ -129,6 +130,7 @@ func TestFailureWithTime(t *testing.T) {
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			d := newDisk()
 			l := open(t, d.config())
 			d.do(func(op errorfs.Op) error {
@@ -240,6 +242,7 @@ func reopenAfterPowerCut(t *testing.T, d *disk, check func(*ledger.Ledger)) {
 // TestPowerCut cuts the power at random moments under load: what Put said was
 // accepted by then is there, and nothing is half done.
 func TestPowerCut(t *testing.T) {
+	t.Parallel()
 	d := newDisk()
 	l := open(t, d.config())
 	keys := users(t, l, 8)

@@ -20,11 +20,13 @@ import (
 // TestExportWhileBusy: an export of a ledger at work is one moment of it, in which
 // all is that was accepted before, and its books balance.
 func TestExportWhileBusy(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "ledger")
 	l := open(t, ledger.Config{Dir: dir, NetworkID: networkID})
 	stop := make(chan struct{})
 	var mu sync.Mutex
 	accepted := map[string]bool{} // guarded by mu
+	var rest sync.RWMutex         // held for writing while nobody is to work
 	var wg sync.WaitGroup
 	enough := make(chan struct{}, crashUsers)
 	for i := range crashUsers {
@@ -39,7 +41,9 @@ func TestExportWhileBusy(t *testing.T) {
 					enough <- struct{}{}
 				}
 				tx := with(crashTx(i, n), signing.Object{"timestamp": float64(time.Now().UnixMilli()), "n": float64(n)})
+				rest.RLock()
 				r, err := l.Put(context.Background(), sign(userKey(i), tx))
+				rest.RUnlock()
 				if err != nil {
 					t.Error(err)
 					return
@@ -53,7 +57,7 @@ func TestExportWhileBusy(t *testing.T) {
 		})
 	}
 	<-enough
-	for round := range 2 {
+	for range 2 {
 		mu.Lock()
 		var before []string
 		for id := range accepted {
@@ -65,23 +69,33 @@ func TestExportWhileBusy(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		copied := filepath.Join(t.TempDir(), "copy")
-		got, err := ledger.Import(t.Context(), copied, bytes.NewReader(text.Bytes()), discard(), silent)
-		if err != nil || got != done {
-			t.Fatalf("Import = %+v, %v, want %+v", got, err, done)
-		}
-		books := verify(t, copied)
-		if books.Receipts < len(before) {
-			t.Errorf("round %d: %d receipts, %d were accepted before", round, books.Receipts, len(before))
-		}
-		for _, id := range before {
-			if !bytes.Contains(text.Bytes(), []byte(`{"receipt":"`+id)) {
-				t.Errorf("round %d: %s was accepted before, and is not in it", round, id)
-			}
-		}
+		func() {
+			rest.Lock() // what is done from here on would only be more to export
+			defer rest.Unlock()
+			checkExport(t, text.Bytes(), done, before)
+		}()
 	}
 	close(stop)
 	wg.Wait()
+}
+
+// checkExport imports an export, and demands that its books balance and that it
+// has what was accepted before.
+func checkExport(t *testing.T, text []byte, done ledger.Exported, before []string) {
+	t.Helper()
+	copied := filepath.Join(t.TempDir(), "copy")
+	got, err := ledger.Import(t.Context(), copied, bytes.NewReader(text), discard(), silent)
+	if err != nil || got != done {
+		t.Fatalf("Import = %+v, %v, want %+v", got, err, done)
+	}
+	if books := verify(t, copied); books.Receipts < len(before) {
+		t.Errorf("%d receipts, %d were accepted before", books.Receipts, len(before))
+	}
+	for _, id := range before {
+		if !bytes.Contains(text, []byte(`{"receipt":"`+id)) {
+			t.Errorf("%s was accepted before, and is not in it", id)
+		}
+	}
 }
 
 // stuck takes nothing until it is closed.

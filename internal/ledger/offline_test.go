@@ -191,6 +191,7 @@ func keptID(t *testing.T, line string) string {
 // TestVerifyFinds: each kind of damage that an export with a right checksum can
 // carry is found after the import.
 func TestVerifyFinds(t *testing.T) {
+	t.Parallel()
 	text := string(export(t, busyLedger(t)))
 	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	find := func(has ...string) int {
@@ -271,6 +272,7 @@ func TestVerifyFinds(t *testing.T) {
 		}), "balances, tolls and stakes are"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			dir := filepath.Join(t.TempDir(), "ledger")
 			if _, err := ledger.Import(t.Context(), dir, strings.NewReader(tt.text), discard(), silent); err != nil {
 				t.Fatal(err)

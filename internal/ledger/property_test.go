@@ -83,6 +83,7 @@ func (m *model) transfer(i, j int, amount, offered *big.Int, memo, deduct bool) 
 // TestRandomTransactions: whatever comes in whatever order, the ledger does
 // what the model does, and no money appears or is lost.
 func TestRandomTransactions(t *testing.T) {
+	t.Parallel()
 	const people = 5
 	keys := make([]*signing.UserKey, people)
 	for i := range keys {
