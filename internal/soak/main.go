@@ -100,8 +100,8 @@ func run(ctx context.Context, cfg config) (err error) {
 	return report(cfg, n, samples, load)
 }
 
-// interval is the time between samples: often enough for quarters to have a
-// mean, and seldom enough for the collections to be no load.
+// interval is the time between samples: often enough for chance to level out
+// within a quarter, and seldom enough for the collections to be no load.
 func interval(length time.Duration) time.Duration {
-	return min(max(length/180, time.Second/2), 10*time.Second)
+	return min(max(length/600, time.Second/2), 3*time.Second)
 }

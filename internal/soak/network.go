@@ -81,7 +81,7 @@ func (n *network) start(ctx context.Context, name, role string, more ...string) 
 		"--limit-exempt", "127.0.0.1/32", "--data", filepath.Join(n.home, name),
 	}, more...)
 	p := &process{name: name, cmd: exec.Command(n.binary, args...), ended: make(chan struct{})}
-	p.cmd.Env = []string{"HOME=" + n.home, "PATH=" + os.Getenv("PATH")}
+	p.cmd.Env = []string{"HOME=" + n.home, "PATH=" + os.Getenv("PATH"), "GODEBUG=" + os.Getenv("GODEBUG")} // memprofilerate, to look closer
 	errs, err := p.cmd.StderrPipe()
 	if err != nil {
 		return nil, err

@@ -6,11 +6,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/liberdus/liberdus/internal/chart"
 )
+
+// drawn is how many points a line has at most.
+const drawn = 150
 
 // growth is by how much the last quarter may be more than the first.
 const growth = 1.05
@@ -103,21 +107,22 @@ func write(cfg config, names []string, samples []sample) error {
 }
 
 func draw(cfg config, names []string, samples []sample) ([]byte, error) {
+	few := 1 + len(samples)/drawn // samples that one point is the mean of
 	var plots []chart.Plot
 	for _, m := range measures() {
 		p := chart.Plot{Title: m.name, X: "minutes", Y: m.unit, Marks: []chart.Mark{{X: cfg.warm.Minutes(), Name: "judged from here"}}}
 		for i, name := range names {
 			line := chart.Line{Name: name}
-			for _, s := range samples {
-				line.Points = append(line.Points, chart.Point{X: s.at.Minutes(), Y: m.of(s.holdings[i]) / m.scale})
+			for part := range slices.Chunk(samples, few) {
+				line.Points = append(line.Points, chart.Point{X: part[len(part)/2].at.Minutes(), Y: m.mean(i, part) / m.scale})
 			}
 			p.Lines = append(p.Lines, line)
 		}
 		plots = append(plots, p)
 	}
 	done := chart.Line{Name: "all clients"}
-	for _, s := range samples {
-		done.Points = append(done.Points, chart.Point{X: s.at.Minutes(), Y: float64(s.done)})
+	for part := range slices.Chunk(samples, few) {
+		done.Points = append(done.Points, chart.Point{X: part[0].at.Minutes(), Y: float64(part[0].done)})
 	}
 	plots = append(plots, chart.Plot{Title: "things done", X: "minutes", Lines: []chart.Line{done}})
 	return chart.SVG(plots...)

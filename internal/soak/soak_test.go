@@ -123,6 +123,23 @@ func TestWrite(t *testing.T) {
 	}
 }
 
+// A long soak has more samples than a drawing has room for: each point is the mean of some.
+func TestDrawFew(t *testing.T) {
+	samples := minutes(10*drawn, func(m int) holding { return holding{goroutines: float64(m % 2)} })
+	svg, err := draw(config{}, []string{"node"}, samples)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.SplitSeq(string(svg), "<polyline") {
+		if n := strings.Count(line[:max(0, strings.Index(line, "/>"))], ","); n > drawn {
+			t.Errorf("a line of %d points, want %d at most", n, drawn)
+		}
+	}
+	if !strings.Contains(string(svg), "<polyline") {
+		t.Error("no line is drawn")
+	}
+}
+
 func TestNumber(t *testing.T) {
 	const profile = "heap profile: 1: 2 [3: 4] @ heap/1048576\n# runtime.MemStats\n# HeapAlloc = 2736064\n# HeapSys = 7\n"
 	if v, err := number(strings.NewReader(profile), "# HeapAlloc = "); v != 2736064 || err != nil {
