@@ -61,6 +61,8 @@ func (l *load) all() []kind {
 // newLoad makes the client that stays and its account.
 func newLoad(ctx context.Context, n *network, data string) (*load, error) {
 	l := &load{n: n, archiver: n.archiver().url() + "#" + n.archiver().key, data: data, kinds: map[string]*tally{}}
+	ctx, cancel := context.WithTimeout(ctx, readyTime)
+	defer cancel()
 	var err error
 	if l.keeper, err = client.Dial(ctx, l.settings(3)); err != nil {
 		return nil, fmt.Errorf("the client that stays: %w", err)

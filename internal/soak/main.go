@@ -80,18 +80,18 @@ func run(ctx context.Context, cfg config) (err error) {
 	}
 	defer func() { err = errors.Join(err, n.stop()) }()
 
-	ctx, cancel := context.WithTimeout(ctx, cfg.length)
-	defer cancel()
 	load, err := newLoad(ctx, n, filepath.Join(home, "client"))
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	churning := make(chan struct{})
 	go func() {
 		load.run(ctx)
 		close(churning)
 	}()
-	samples, err := n.sample(ctx, interval(cfg.length), load)
+	samples, err := n.sample(ctx, cfg.length, interval(cfg.length), load)
 	cancel()
 	<-churning
 	if err != nil {

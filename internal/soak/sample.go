@@ -29,14 +29,15 @@ type sample struct {
 	done     int64
 }
 
-// sample looks at all processes at intervals until ctx ends.
-func (n *network) sample(ctx context.Context, every time.Duration, l *load) ([]sample, error) {
+// sample looks at all processes at intervals for so long, or until ctx ends. What
+// it is at by then it finishes, so that the slowest machine has one sample.
+func (n *network) sample(ctx context.Context, length, every time.Duration, l *load) ([]sample, error) {
 	web := &http.Client{Timeout: 10 * time.Second}
 	defer web.CloseIdleConnections()
 	var all []sample
 	tick := time.NewTicker(every)
 	defer tick.Stop()
-	for began := time.Now(); ; {
+	for began := time.Now(); len(all) == 0 || time.Since(began) < length; {
 		select {
 		case <-ctx.Done():
 			return all, nil
@@ -57,6 +58,7 @@ func (n *network) sample(ctx context.Context, every time.Duration, l *load) ([]s
 			all = append(all, s)
 		}
 	}
+	return all, nil
 }
 
 // hold asks one process. Of the two collections the second frees what pools

@@ -3,7 +3,11 @@ package main
 import (
 	"encoding/csv"
 	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -76,6 +80,25 @@ func TestJudge(t *testing.T) {
 				t.Errorf("judge = %v, want %q", err, tt.says)
 			}
 		})
+	}
+}
+
+// The time being up does not end a look at what all hold, and nobody looks again.
+func TestSampleIsFinished(t *testing.T) {
+	asked := 0
+	ops := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked++
+		fmt.Fprint(w, "goroutine profile: total 12\n# HeapAlloc = 34\n")
+	}))
+	defer ops.Close()
+	self := &process{name: "node", ops: ops.Listener.Addr().String(), cmd: &exec.Cmd{Process: &os.Process{Pid: os.Getpid()}}}
+	n := &network{procs: []*process{self, self}}
+	all, err := n.sample(t.Context(), time.Nanosecond, time.Millisecond, &load{})
+	if err != nil || len(all) != 1 || len(all[0].holdings) != 2 || asked != 6 {
+		t.Fatalf("sample = %+v, %v, having asked %d times, want one sample of two processes and 6", all, err, asked)
+	}
+	if h := all[0].holdings[1]; h.heap != 34 || h.goroutines != 12 || h.descriptors == 0 || h.resident == 0 {
+		t.Errorf("it holds %+v, want 34 bytes, 12 goroutines, some descriptors and memory", h)
 	}
 }
 
