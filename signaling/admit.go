@@ -91,7 +91,7 @@ func (r *registry) heldFor(s *session, now time.Duration) Refusal {
 }
 
 // judgeKey applies the rules of [Proof].
-func (r *registry) judgeKey(s, held *session, p proof, _ time.Duration) verdict {
+func (r *registry) judgeKey(s, held *session, p proof, now time.Duration) verdict {
 	if held != nil && held.sameToken(s.token) && held.addr == s.addr {
 		s.proven, s.expiry = true, held.expiry
 		return verdict{}
@@ -107,7 +107,7 @@ func (r *registry) judgeKey(s, held *session, p proof, _ time.Duration) verdict 
 		return verdict{refusal: RefusedToken}
 	case held == nil && len(r.peers) >= r.cfg.get().ConcurrentLimit:
 		return verdict{refusal: RefusedFull}
-	case !r.used.add(s.token, p.expiry):
+	case !r.used.add(s.token, p.expiry, now+time.Until(p.expiry)):
 		return verdict{refusal: RefusedEarly}
 	}
 	s.proven, s.expiry = true, p.expiry

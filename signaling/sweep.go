@@ -22,12 +22,12 @@ func (r *registry) expire(now time.Duration) {
 	}
 }
 
-// forget drops what need not be remembered any more: tokens that have expired
-// by the clock, and addresses and ids whose time is over.
+// forget drops what need not be remembered any more: tokens that have expired, and
+// addresses and ids whose time is over.
 func (r *registry) forget(clock time.Time, now time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.used.purge(clock)
+	r.used.purge(clock, now)
 	r.places.purge(now)
 	r.issued.purge(now)
 	r.lost.purge(now)

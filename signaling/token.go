@@ -24,20 +24,28 @@ type proof struct {
 	expiry  time.Time
 }
 
-// usedTokens remembers the tokens that were accepted until they expire by
-// themselves. When it is full those that expire first are forgotten, and with
+// usedTokens remembers the tokens that were accepted until they have expired, both
+// by the clock and by the time that has passed: a clock that runs ahead for a moment
+// makes no token good twice. When it is full those that expire first are forgotten, and with
 // them every token that expires no later: none is ever accepted twice. Since no
 // token is valid for long, who makes one for each connect is not kept out by
 // others who make many, for anybody can make keys.
 type usedTokens struct {
 	limit    int
 	tokens   map[[32]byte]struct{}
-	byExpiry map[int64][][32]byte // the same, by the second in which they expire
-	floor    int64                // tokens that expire in this second or before it are not accepted
+	byExpiry map[int64]*dying // the same, by the second in which they expire
+	floor    int64            // tokens that expire in this second or before it are not accepted
+}
+
+// dying are tokens that expire in one second, and, by the time that has passed,
+// by until.
+type dying struct {
+	tokens [][32]byte
+	until  time.Duration
 }
 
 func newUsedTokens(limit int) usedTokens {
-	return usedTokens{limit: limit, tokens: make(map[[32]byte]struct{}), byExpiry: make(map[int64][][32]byte)}
+	return usedTokens{limit: limit, tokens: make(map[[32]byte]struct{}), byExpiry: make(map[int64]*dying)}
 }
 
 // tokenGrace covers clocks read at slightly different moments.
@@ -48,9 +56,10 @@ func (u *usedTokens) has(token [32]byte) bool {
 	return ok
 }
 
-// add remembers a token. It is false if that cannot be told from one that was
+// add remembers a token that expires at the given time by the clock, and until by
+// the time that has passed. It is false if that cannot be told from one that was
 // used and forgotten.
-func (u *usedTokens) add(token [32]byte, expiry time.Time) bool {
+func (u *usedTokens) add(token [32]byte, expiry time.Time, until time.Duration) bool {
 	second := expiry.Unix()
 	if second <= u.floor {
 		return false
@@ -64,20 +73,25 @@ func (u *usedTokens) add(token [32]byte, expiry time.Time) bool {
 		u.floor = first
 	}
 	u.tokens[token] = struct{}{}
-	u.byExpiry[second] = append(u.byExpiry[second], token)
+	d := u.byExpiry[second]
+	if d == nil {
+		d = new(dying)
+		u.byExpiry[second] = d
+	}
+	d.tokens, d.until = append(d.tokens, token), max(d.until, until)
 	return true
 }
 
-func (u *usedTokens) purge(now time.Time) {
-	for second := range u.byExpiry {
-		if time.Unix(second+1, 0).Add(tokenGrace).Before(now) {
+func (u *usedTokens) purge(clock time.Time, now time.Duration) {
+	for second, d := range u.byExpiry {
+		if time.Unix(second+1, 0).Add(tokenGrace).Before(clock) && d.until+tokenGrace < now {
 			u.forget(second)
 		}
 	}
 }
 
 func (u *usedTokens) forget(second int64) {
-	for _, token := range u.byExpiry[second] {
+	for _, token := range u.byExpiry[second].tokens {
 		delete(u.tokens, token)
 	}
 	delete(u.byExpiry, second)
