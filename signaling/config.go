@@ -148,10 +148,10 @@ func (c Config) Validate() error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 
-	if p := normalizePath(c.Path); strings.ContainsAny(p, "?#% ") || strings.Contains(p, "//") || hasControl(p) {
+	if p := normalizePath(c.Path); strings.ContainsAny(p, "?#% ") || strings.Contains(p, "//") || hasControl(p) || hasDots(p) {
 		bad("path: %q cannot be the start of a URL path", c.Path)
 	}
-	if c.Key == "" || strings.ContainsAny(c.Key, "/?#%&+ ") || hasControl(c.Key) {
+	if c.Key == "" || strings.ContainsAny(c.Key, "/?#%&+ ") || hasControl(c.Key) || hasDots(c.Key) {
 		bad("key: %q cannot be a segment of a URL path", c.Key)
 	}
 	if c.ConcurrentLimit < 0 {
@@ -206,6 +206,17 @@ func (c Config) Validate() error {
 		bad("outbound bytes: %d is under %d, which a queue or a message may need", c.OutboundBytes, need)
 	}
 	return errors.Join(errs...)
+}
+
+// hasDots reports whether a segment of path is "." or "..": clients resolve those,
+// so that nobody would get there.
+func hasDots(path string) bool {
+	for segment := range strings.SplitSeq(path, "/") {
+		if segment == "." || segment == ".." {
+			return true
+		}
+	}
+	return false
 }
 
 // Base returns Path with one leading slash and none at the end; the root is the

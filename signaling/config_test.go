@@ -19,6 +19,9 @@ func TestValidate(t *testing.T) {
 	}{
 		{"path", func(c *signaling.Config) { c.Path = "/a b" }, []string{"path"}},
 		{"path, doubled slash", func(c *signaling.Config) { c.Path = "/a//b" }, []string{"path"}},
+		{"path with dots", func(c *signaling.Config) { c.Path = "/a/../b" }, []string{"path"}},
+		{"path of a dot", func(c *signaling.Config) { c.Path = "." }, []string{"path"}},
+		{"key of dots", func(c *signaling.Config) { c.Key = ".." }, []string{"key"}},
 		{"no key", func(c *signaling.Config) { c.Key = "" }, []string{"key"}},
 		{"key with a slash", func(c *signaling.Config) { c.Key = "a/b" }, []string{"key"}},
 		{"negative limit", func(c *signaling.Config) { c.ConcurrentLimit = -1 }, []string{"concurrent limit"}},

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -117,7 +118,8 @@ func (s *Server) servePeers(w http.ResponseWriter, r *http.Request, key string) 
 		s.refuse(w, r, RefusedCalls)
 		return
 	}
-	if cfg := s.cfg.get(); !cfg.AllowDiscovery || key != cfg.Key {
+	named, err := url.PathUnescape(key)
+	if cfg := s.cfg.get(); err != nil || !cfg.AllowDiscovery || named != cfg.Key {
 		s.count(r, RefusedDiscovery)
 		reply(w, http.StatusUnauthorized, typeText, "Unauthorized")
 		return

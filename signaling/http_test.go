@@ -145,6 +145,9 @@ func TestDiscovery(t *testing.T) {
 	if got := list(); got != `["bob","amy"]` {
 		t.Errorf(`peers = %s, want ["bob","amy"]`, got)
 	}
+	if _, body := s.call(t, "GET", "/p%65erjs/peers", nil); body != `["bob","amy"]` {
+		t.Errorf("peers with the key written otherwise = %s", body)
+	}
 	if resp, body := s.call(t, "GET", "/other/peers", nil); resp.StatusCode != 401 || body != "Unauthorized" {
 		t.Errorf("peers with another key = %d %q, want 401", resp.StatusCode, body)
 	}
