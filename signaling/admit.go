@@ -26,6 +26,7 @@ var refusalFrames = map[Refusal]string{
 	RefusedReserved: frameTaken,
 	RefusedGrace:    frameTaken,
 	RefusedFull:     frameFull,
+	RefusedShare:    frameFull,
 }
 
 // verdict is the outcome of asking for an id.
@@ -71,12 +72,30 @@ func (r *registry) judgePlain(s, held *session, _ proof, now time.Duration) verd
 	switch {
 	case held != nil && !held.sameToken(s.token):
 		return verdict{refusal: RefusedTaken}
-	case held == nil && len(r.peers) >= r.cfg.get().ConcurrentLimit:
-		return verdict{refusal: RefusedFull}
+	case held == nil && r.crowded(s) != "":
+		return verdict{refusal: r.crowded(s)}
 	case held == nil:
 		return verdict{refusal: r.heldFor(s, now)}
 	}
 	return verdict{}
+}
+
+// One address may have crowdLeast ids, and crowdTimes as many as are still free: few
+// addresses that take what they can leave some to all others.
+const (
+	crowdLeast = 16
+	crowdTimes = 8
+)
+
+// crowded says why there is no room for another id of somebody like s.
+func (r *registry) crowded(s *session) Refusal {
+	switch free := r.cfg.get().ConcurrentLimit - len(r.peers); {
+	case free <= 0:
+		return RefusedFull
+	case s.place.ids() >= max(crowdLeast, crowdTimes*free):
+		return RefusedShare
+	}
+	return ""
 }
 
 // heldFor says why an id that nobody holds is not free for s.
@@ -105,8 +124,8 @@ func (r *registry) judgeKey(s, held *session, p proof, now time.Duration) verdic
 		return verdict{refusal: RefusedToken}
 	case held != nil && !p.expiry.After(held.expiry):
 		return verdict{refusal: RefusedToken}
-	case held == nil && len(r.peers) >= r.cfg.get().ConcurrentLimit:
-		return verdict{refusal: RefusedFull}
+	case held == nil && r.crowded(s) != "":
+		return verdict{refusal: r.crowded(s)}
 	case !r.used.add(s.token, p.expiry, now+time.Until(p.expiry)):
 		return verdict{refusal: RefusedEarly}
 	}
@@ -136,7 +155,7 @@ func (r *registry) install(s *session, now time.Duration) {
 		s.hand(f)
 		r.stats.relayed.Add(1)
 	}
-	for _, src := range q.lost() {
-		r.sayExpire(s.id, src) // all that src said was dropped: it waits for nothing
+	for _, w := range q.lost() {
+		r.sayGone(s.id, w) // all that it said was dropped: it waits for nothing
 	}
 }

@@ -2,6 +2,7 @@ package signaling_test
 
 import (
 	"fmt"
+	"io"
 	"net/netip"
 	"strings"
 	"testing"
@@ -39,6 +40,8 @@ func TestWeaknesses(t *testing.T) {
 		{name: "one sender fills the queues", change: spared, attack: attackQueues},
 		{name: "one token opens many sockets", change: spared, attack: attackManySockets},
 		{name: "one address takes all places", change: func(c *signaling.Config) { c.ConcurrentLimit, c.SocketsPerAddress = 20, 10 }, attack: attackPlaces},
+		{name: "few addresses take all places", change: func(c *signaling.Config) { c.ConcurrentLimit = 100 }, attack: attackFewPlaces},
+		{name: "who is refused takes all places of newcomers", change: func(c *signaling.Config) { c.MaxPending = 20 }, attack: attackRefused},
 		{name: "a huge message is taken", attack: attackHuge},
 		{name: "a peer that does not read fills the memory", change: spared, attack: attackNotReading},
 		{name: "a message that never ends holds its memory", attack: neverEnding},
@@ -221,6 +224,42 @@ func attackPlaces(t *testing.T, n *pipeNet) {
 		t.Errorf("%d of 30 sockets were refused, want 20", refused)
 	}
 	alive(t, n)
+}
+
+func attackFewPlaces(t *testing.T, n *pipeNet) {
+	for i := range 400 {
+		n.try(t, query(i), fmt.Sprintf("198.51.100.%d:1", i%4), "")
+	}
+	if got := n.Stats(); got.Peers > 97 || got.Refused[signaling.RefusedShare] == 0 {
+		t.Errorf("%d of 100 places are taken by 4 addresses, %d refused for their share", got.Peers, got.Refused[signaling.RefusedShare])
+	}
+	alive(t, n)
+}
+
+func attackRefused(t *testing.T, n *pipeNet) {
+	var first *websocket.Conn
+	for i := range 100 { // neither reads why, nor closes
+		conn, status := n.try(t, "key=peerjs", fmt.Sprintf("[2001:db8:0:%x::1]:1", i), "")
+		if status != 101 {
+			t.Fatalf("socket %d: status %d", i, status)
+		}
+		if first == nil {
+			first = conn
+		}
+	}
+	start := time.Now()
+	_, _ = io.Copy(io.Discard, first.NetConn()) // an error is the end, too
+	if took := time.Since(start); took != 0 {
+		t.Errorf("who gave way was cut off after %v", took)
+	}
+	if got := n.Stats().Pending; got > 20 {
+		t.Errorf("%d sockets without an id, want at most 20", got)
+	}
+	alive(t, n)
+	time.Sleep(15 * time.Second)
+	if got := n.Stats(); got.Pending != 0 || got.Addresses != 0 && got.Sockets == 0 {
+		t.Errorf("%d sockets without an id are left, and %d addresses", got.Pending, got.Addresses)
+	}
 }
 
 func attackHuge(t *testing.T, n *pipeNet) {

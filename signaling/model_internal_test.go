@@ -44,6 +44,7 @@ type fakeWire struct{ aborted bool }
 
 func (*fakeWire) wake()    {}
 func (w *fakeWire) abort() { w.aborted = true }
+func (w *fakeWire) cut()   { w.aborted = true }
 
 // player is a session and what the model thinks of it.
 type player struct {
@@ -68,8 +69,11 @@ type modelEvent struct {
 type modelQueue struct {
 	created time.Duration
 	frames  []frame
-	senders []string
+	senders []modelSender
 }
+
+// A modelSender is told of what expires if it holds the id with that token.
+type modelSender struct{ id, token string }
 
 type model struct {
 	r       *registry
@@ -134,10 +138,17 @@ func (m *model) join(t *rapid.T) {
 	for _, f := range q.frames {
 		p.out = append(p.out, string(f.data))
 	}
-	for _, src := range q.senders {
-		if !slices.ContainsFunc(q.frames, func(f frame) bool { return f.src == src }) {
-			m.tell(src, expireText(p.id, src))
+	for _, w := range q.senders {
+		if !slices.ContainsFunc(q.frames, func(f frame) bool { return f.src == w.id }) {
+			m.tellOf(p.id, w)
 		}
+	}
+}
+
+// tellOf tells w that dst is not here.
+func (m *model) tellOf(dst string, w modelSender) {
+	if d := m.holders[w.id]; d != nil && d.token == w.token {
+		m.tell(w.id, expireText(dst, w.id))
 	}
 }
 
@@ -306,12 +317,12 @@ func (m *model) queue(dst string, f frame) {
 		m.queues[dst] = q
 		m.order = append(m.order, dst)
 	}
-	if !slices.Contains(q.senders, f.src) {
+	if w := (modelSender{f.src, m.holders[f.src].token}); !slices.Contains(q.senders, w) {
 		if len(q.senders) >= modelConfig.QueueMessages {
 			m.tell(f.src, expireText(dst, f.src))
 			return
 		}
-		q.senders = append(q.senders, f.src)
+		q.senders = append(q.senders, w)
 	}
 	own, all := 0, 0
 	for name, other := range m.queues {
@@ -452,8 +463,8 @@ func (m *model) wait(t *rapid.T) {
 				continue
 			}
 			m.dropQueue(dst)
-			for _, src := range q.senders {
-				m.tell(src, expireText(dst, src))
+			for _, w := range q.senders {
+				m.tellOf(dst, w)
 			}
 		}
 	}

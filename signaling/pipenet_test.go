@@ -3,6 +3,7 @@ package signaling_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -154,6 +155,20 @@ func (n *pipeNet) listen(t *testing.T, id, token, addr string, pongs bool) *list
 	go l.read()
 	synctest.Wait()
 	return l
+}
+
+// upgrading begins to open a WebSocket, which comes to no end before the test does.
+func (n *pipeNet) upgrading(t *testing.T, addr string) {
+	t.Helper()
+	conn, end := n.connect(addr)
+	end.held = make(chan struct{})
+	t.Cleanup(func() {
+		close(end.held)
+		conn.Close()
+	})
+	fmt.Fprintf(conn, "GET /peerjs?key=peerjs HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n"+
+		"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+	synctest.Wait()
 }
 
 // open opens a WebSocket as id that nobody reads.

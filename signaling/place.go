@@ -79,6 +79,14 @@ func (pl *place) admitted() {
 	}
 }
 
+// ids is how many of its sockets hold an id, or have held one a moment ago.
+func (pl *place) ids() int {
+	if pl == nil {
+		return 0
+	}
+	return pl.sockets - pl.pending
+}
+
 // leave forgets a socket that entered there; pending is whether it was never admitted.
 func (p *places) leave(pl *place, pending bool, now time.Duration) {
 	if pl == nil {

@@ -82,8 +82,12 @@ type actor struct {
 type absence struct {
 	since   time.Time
 	frames  []string
-	senders []string
+	senders []actorName
 }
+
+// An actorName is who is told of what expires: somebody who has the id and the
+// token.
+type actorName struct{ id, token string }
 
 // A scene is a server and the model of it.
 type scene struct {
@@ -301,8 +305,8 @@ func (s *scene) wait(dst string, v volley) {
 		s.queues[dst] = q
 	}
 	q.frames = append(q.frames, v.frames...)
-	if !slices.Contains(q.senders, v.from.id) {
-		q.senders = append(q.senders, v.from.id)
+	if name := (actorName{v.from.id, v.from.token}); !slices.Contains(q.senders, name) {
+		q.senders = append(q.senders, name)
 	}
 }
 
@@ -354,9 +358,9 @@ func (s *scene) sweep() {
 		for dst, q := range s.queues {
 			if s.swept.Sub(q.since) >= 5*time.Second {
 				delete(s.queues, dst)
-				for _, src := range q.senders {
-					if a := s.holders[src]; a != nil {
-						a.want = append(a.want, fmt.Sprintf(`{"type":"EXPIRE","src":%q,"dst":%q}`, dst, src))
+				for _, w := range q.senders {
+					if a := s.holders[w.id]; a != nil && a.token == w.token {
+						a.want = append(a.want, fmt.Sprintf(`{"type":"EXPIRE","src":%q,"dst":%q}`, dst, w.id))
 					}
 				}
 			}

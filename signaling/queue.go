@@ -25,25 +25,39 @@ type queue struct {
 	frames  []frame
 	origins []origin // of frames
 	bytes   int
-	senders []string // who must be told if nobody comes, each once; they may have no frame here
+	senders []waiter // who must be told if nobody comes, each once; they may have no frame here
+}
+
+// A waiter is who must be told what became of its messages. Whoever has taken its
+// id since is somebody else, and learns nothing of them.
+type waiter struct {
+	id    string
+	token [32]byte // SHA-256; of a key that was proven none, it is the same with any
+}
+
+func (s *session) waiter() waiter {
+	if s.proven {
+		return waiter{id: s.id}
+	}
+	return waiter{s.id, s.token}
 }
 
 // lost returns the senders none of whose messages were kept.
-func (q *queue) lost() []string {
-	return slices.DeleteFunc(slices.Clone(q.senders), func(src string) bool {
-		return slices.ContainsFunc(q.frames, func(f frame) bool { return f.src == src })
+func (q *queue) lost() []waiter {
+	return slices.DeleteFunc(slices.Clone(q.senders), func(w waiter) bool {
+		return slices.ContainsFunc(q.frames, func(f frame) bool { return f.src == w.id })
 	})
 }
 
-// remember notes that src waits for an answer. It is false if there is no room.
-func (q *queue) remember(src string, limit int) bool {
-	if slices.Contains(q.senders, src) {
+// remember notes that w waits for an answer. It is false if there is no room.
+func (q *queue) remember(w waiter, limit int) bool {
+	if slices.Contains(q.senders, w) {
 		return true
 	}
 	if len(q.senders) >= limit {
 		return false
 	}
-	q.senders = append(q.senders, src)
+	q.senders = append(q.senders, w)
 	return true
 }
 
@@ -60,10 +74,10 @@ func newQueueSet(limits queueLimits) *queueSet {
 	return &queueSet{limits: limits, byDst: make(map[string]*list.Element), shares: newShares(limits)}
 }
 
-// add lets f, which came from the given place, wait for dst. If there is no
+// add lets f, which w sent from the given place, wait for dst. If there is no
 // room, drop says why; told is whether the sender will hear of it when the
 // queue expires, else the caller must say so now.
-func (s *queueSet) add(dst string, f frame, from netip.Addr, now time.Duration) (drop Drop, told bool) {
+func (s *queueSet) add(dst string, f frame, w waiter, from netip.Addr, now time.Duration) (drop Drop, told bool) {
 	if !s.leavesHalf(dst, f) {
 		return DropSenderShare, false
 	}
@@ -72,7 +86,7 @@ func (s *queueSet) add(dst string, f frame, from netip.Addr, now time.Duration) 
 	if drop != "" {
 		return drop, false
 	}
-	told = q.remember(f.src, s.limits.messages)
+	told = q.remember(w, s.limits.messages)
 	switch {
 	case len(q.frames) >= s.limits.messages || q.bytes+len(f.data) > s.limits.bytes:
 		return DropQueueFull, told

@@ -123,8 +123,19 @@ var causes = []cause{
 	},
 	{reason: "refusal full", change: func(c *signaling.Config) { c.ConcurrentLimit = 0 }, make: open1(query(1))},
 	{
+		reason: "refusal share", change: func(c *signaling.Config) { c.ConcurrentLimit = 20; c.LimitExempt = nil },
+		make: func(t *testing.T, n *pipeNet) {
+			for i := range 20 {
+				n.try(t, query(i), here, "")
+			}
+		},
+	},
+	{
 		reason: "refusal pending", change: func(c *signaling.Config) { c.MaxPending = 1 },
-		make: times(2, open1("key=peerjs")),
+		make: func(t *testing.T, n *pipeNet) {
+			n.upgrading(t, here)
+			n.try(t, query(1), here, "")
+		},
 	},
 	{reason: "refusal stopping", make: func(t *testing.T, n *pipeNet) {
 		n.stop()

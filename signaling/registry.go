@@ -27,6 +27,7 @@ type registry struct {
 	mu      sync.Mutex
 	stopped bool                  // no more sockets
 	sockets map[*session]struct{} // all that are open
+	fading  fading                // those of them that have no id any more, or were refused one
 	peers   map[string]*session   // those that hold an id
 	seq     uint64
 	queues  *queueSet
@@ -62,19 +63,41 @@ func newRegistry(live *settings, keyed bool, tell func(event)) *registry {
 // enter makes room for a socket from addr, or says why there is none. It returns
 // where the socket counts, nil if nowhere. Whoever entered calls open or cancel.
 func (r *registry) enter(addr netip.Addr, now time.Duration) (*place, Refusal) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	switch {
-	case r.stopped:
-		return nil, RefusedStopping
-	case r.opening+len(r.sockets)-len(r.peers) >= r.cfg.get().MaxPending:
-		return nil, RefusedPending
-	}
-	pl, why := r.places.enter(addr, now)
-	if why == "" {
-		r.opening++
+	pl, late, why := r.makeRoom(addr, now)
+	if late != nil {
+		late.wire.cut()
 	}
 	return pl, why
+}
+
+// makeRoom is enter but for closing the connection of late, who gives way: it has
+// had no id for longest, and is only there still to read that. A crowd of those must
+// not keep newcomers out.
+func (r *registry) makeRoom(addr netip.Addr, now time.Duration) (pl *place, late *session, why Refusal) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stopped {
+		return nil, nil, RefusedStopping
+	}
+	if pl, why = r.places.enter(addr, now); why != "" {
+		return nil, nil, why
+	}
+	if r.opening+len(r.sockets)-len(r.peers) >= r.cfg.get().MaxPending {
+		if late = r.fading.oldest(); late == nil {
+			r.places.leave(pl, true, now)
+			return nil, nil, RefusedPending
+		}
+		r.forgetSocket(late, now)
+	}
+	r.opening++
+	return pl, late, ""
+}
+
+// fade notes that s was refused an id.
+func (r *registry) fade(s *session) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.fading.add(s)
 }
 
 // cancel gives the room of a socket back that was not opened.
@@ -113,7 +136,16 @@ func (r *registry) gone(s *session, why End, now time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.detach(s, why)
+	r.forgetSocket(s, now)
+}
+
+// forgetSocket counts the socket of s no more. It must be called with mu held.
+func (r *registry) forgetSocket(s *session, now time.Duration) {
+	if _, open := r.sockets[s]; !open {
+		return // was evicted
+	}
 	delete(r.sockets, s)
+	r.fading.remove(s)
 	r.places.leave(s.place, !s.admitted, now)
 }
 
@@ -155,6 +187,9 @@ func (r *registry) detach(s *session, why End) bool {
 		r.lost.add(hold{id: s.id, token: s.token}, r.watched)
 	}
 	r.wheel.remove(s)
+	if _, open := r.sockets[s]; open {
+		r.fading.add(s)
+	}
 	r.stats.ended[why].Add(1)
 	r.events.add(event{kind: eventDisconnected, peer: s.peer(), from: s.remote, end: why})
 	return true

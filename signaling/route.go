@@ -129,7 +129,7 @@ func (r *registry) slow(d *session) {
 func (r *registry) wait(s *session, l letter, now time.Duration) {
 	drop, told := DropBadDst, false
 	if validID(l.dst) {
-		drop, told = r.queues.add(l.dst, l.frame, s.place.key(), now)
+		drop, told = r.queues.add(l.dst, l.frame, s.waiter(), s.place.key(), now)
 	}
 	if drop == "" {
 		r.stats.queued.Add(1)
@@ -138,6 +138,13 @@ func (r *registry) wait(s *session, l letter, now time.Duration) {
 	r.stats.drop(drop, 1)
 	if !told {
 		r.sayExpire(l.dst, s.id)
+	}
+}
+
+// sayGone tells w, if it is still here, that dst is not.
+func (r *registry) sayGone(dst string, w waiter) {
+	if s := r.peers[w.id]; s != nil && s.waiter() == w {
+		r.sayExpire(dst, w.id)
 	}
 }
 

@@ -1,6 +1,7 @@
 package signaling
 
 import (
+	"container/list"
 	"crypto/subtle"
 	"net/netip"
 	"sync/atomic"
@@ -38,12 +39,15 @@ type session struct {
 	wheelPrev, wheelNext *session
 	slot                 int
 	onWheel              bool
+
+	fadingAt *list.Element // in registry.fading; nil: it is not. Guarded by registry.mu
 }
 
-// A wire is the socket under a session. Neither method waits for the network.
+// A wire is the socket under a session. No method waits for the network.
 type wire interface {
 	wake()  // start a writer, which drains session.out
 	abort() // give the connection up; nothing more can be written
+	cut()   // close it at once
 }
 
 func (s *session) push(f frame) put {

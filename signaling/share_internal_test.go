@@ -25,7 +25,7 @@ func TestSharesAgainstRecount(t *testing.T) {
 					place = netip.AddrFrom4([4]byte{192, 0, 2, byte(n)})
 				}
 				dst := fmt.Sprint(rapid.IntRange(0, 9).Draw(t, "dst"))
-				s.add(dst, frame{src: src, data: make([]byte, rapid.IntRange(1, 120).Draw(t, "size"))}, place, now)
+				s.add(dst, frame{src: src, data: make([]byte, rapid.IntRange(1, 120).Draw(t, "size"))}, waiter{id: src}, place, now)
 			},
 			"take":   func(t *rapid.T) { s.take(fmt.Sprint(rapid.IntRange(0, 9).Draw(t, "dst"))) },
 			"expire": func(*rapid.T) { s.takeExpired(now - 3) },

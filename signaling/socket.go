@@ -88,6 +88,7 @@ func (c *socket) admit(cred credentials) {
 		c.srv.registry.events.flush()
 		return
 	}
+	c.srv.registry.fade(&c.session)
 	c.srv.refused(c.remote, why)
 	c.srv.log.Debug("peer refused", "peer", brief(c.id), "remote", c.remote, "reason", why)
 	if text, ok := refusalFrames[why]; ok {
@@ -292,6 +293,16 @@ func (c *socket) wake() { c.srv.writers.hand(c) }
 
 // abort makes run end.
 func (c *socket) abort() { _ = c.conn.conn.SetReadDeadline(time.Unix(1, 0)) }
+
+// cut closes the connection without a goodbye, of TLS neither: run and the writer
+// find out.
+func (c *socket) cut() {
+	conn := c.conn.conn
+	if secure, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		conn = secure.NetConn()
+	}
+	_ = conn.Close()
+}
 
 // write writes what there is to write, behind head.
 func (c *socket) write(head []byte) {

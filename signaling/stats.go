@@ -43,6 +43,7 @@ const (
 	RefusedToken    Refusal = "token"    // no valid proof for a key id
 	RefusedTaken    Refusal = "taken"    // id held with another token
 	RefusedFull     Refusal = "full"     // concurrent limit, or no room to remember a token
+	RefusedShare    Refusal = "share"    // too many ids of one address for how few are free
 	RefusedPending  Refusal = "pending"  // too many sockets without an id; answered with HTTP 503
 	RefusedStopping Refusal = "stopping" // the server is stopping; answered with HTTP 503
 	RefusedOrigin   Refusal = "origin"   // a page of an origin that is not allowed; answered with HTTP 403
@@ -61,7 +62,7 @@ const (
 )
 
 var allRefusals = [...]Refusal{
-	RefusedParams, RefusedKey, RefusedToken, RefusedTaken, RefusedFull, RefusedPending, RefusedStopping,
+	RefusedParams, RefusedKey, RefusedToken, RefusedTaken, RefusedFull, RefusedShare, RefusedPending, RefusedStopping,
 	RefusedOrigin, RefusedConnects, RefusedSockets, RefusedOpening, RefusedCalls, RefusedReserved, RefusedEarly, RefusedGarbage, RefusedGrace,
 	RefusedHandshake, RefusedDiscovery, RefusedNoID,
 }

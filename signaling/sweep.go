@@ -8,18 +8,28 @@ import (
 
 // expire ends the queues that are too old and tells each sender once.
 func (r *registry) expire(now time.Duration) {
+	for r.expireSome(now) {
+	}
+}
+
+// expireMost is how many queues expire until others are let to the registry.
+const expireMost = 64
+
+// expireSome reports whether more may be too old.
+func (r *registry) expireSome(now time.Duration) (more bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for {
+	for range expireMost {
 		q := r.queues.takeExpired(now - r.cfg.get().ExpireTimeout)
 		if q == nil {
-			return
+			return false
 		}
 		r.stats.drop(DropExpired, len(q.frames))
-		for _, src := range q.senders {
-			r.sayExpire(q.dst, src)
+		for _, w := range q.senders {
+			r.sayGone(q.dst, w)
 		}
 	}
+	return true
 }
 
 // forget drops what need not be remembered any more: tokens that have expired, and

@@ -2,6 +2,8 @@ package signaling
 
 import (
 	"fmt"
+	"net/netip"
+	"slices"
 	"testing"
 	"time"
 )
@@ -140,3 +142,23 @@ func (w *watchedSocket) end() {
 }
 
 func (*watchedSocket) abort() {}
+func (*watchedSocket) cut()   {}
+
+// Whoever expires many messages lets others to the registry between a few.
+func TestExpireLetsOthersIn(t *testing.T) {
+	c := newWatchedCrowd(1, time.Minute)
+	const absent = 3*expireMost + 1
+	for i := range absent {
+		f := frame{src: "0", data: []byte("{}")}
+		if drop, _ := c.r.queues.add(fmt.Sprintf("absent%d", i), f, c.sockets[0].s.waiter(), netip.Addr{}, 0); drop != "" {
+			t.Fatal(drop)
+		}
+	}
+	var left []int
+	for more := true; more; left = append(left, len(c.r.queues.byDst)) {
+		more = c.r.expireSome(time.Hour)
+	}
+	if want := []int{2*expireMost + 1, expireMost + 1, 1, 0}; !slices.Equal(left, want) {
+		t.Errorf("after each turn %v wait, want %v", left, want)
+	}
+}

@@ -102,6 +102,50 @@ func TestExpireOfASenderThatIsGone(t *testing.T) {
 	})
 }
 
+// Who takes the id of a sender learns nothing of whom that has called; the sender,
+// back with its token, does.
+func TestExpireIsTheSenders(t *testing.T) {
+	for _, tt := range []struct {
+		name, token string
+		proven      bool
+		want        []string
+	}{
+		{"itself", "good.60.a", false, []string{openFrame, `{"type":"EXPIRE","src":"b","dst":"` + keyID + `"}`}},
+		{"a stranger", "good.61.b", false, []string{openFrame}},
+		{"the same key", "good.61.b", true, []string{openFrame, `{"type":"EXPIRE","src":"b","dst":"` + keyID + `"}`}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var hooks signaling.Hooks
+				if tt.proven {
+					hooks.Proof = newProofs().proof
+				}
+				n := startPipeNet(t, hooks, nil)
+				a := n.listen(t, keyID, "good.60.a", here, true)
+				a.send(`{"type":"OFFER","dst":"b"}`)
+				a.conn.Close()
+				synctest.Wait()
+				next := n.listen(t, keyID, tt.token, here, true)
+				time.Sleep(7 * time.Second)
+				next.expect(tt.want...)
+			})
+		})
+	}
+}
+
+// A key that comes back with another token is the same sender, and is told once.
+func TestExpireOfAKeyWithTwoTokens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := startPipeNet(t, signaling.Hooks{Proof: newProofs().proof}, nil)
+		n.listen(t, keyID, "good.60.a", here, true).send(`{"type":"OFFER","dst":"b"}`)
+		synctest.Wait()
+		a := n.listen(t, keyID, "good.61.b", here, true)
+		a.send(`{"type":"OFFER","dst":"b"}`)
+		time.Sleep(7 * time.Second)
+		a.expect(openFrame, `{"type":"EXPIRE","src":"b","dst":"`+keyID+`"}`)
+	})
+}
+
 func TestExpireAfterOverflow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := startPipeNet(t, signaling.Hooks{}, func(c *signaling.Config) { c.QueueMessages = 3 })
