@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -74,6 +75,9 @@ func reloads[T any](s *server, read func(*cli.Context) (T, error), level func(T)
 			s.stop(errHungUp)
 			return nil, context.Canceled
 		}
+		if err := isFile(s.c.String("config")); err != nil {
+			return nil, err
+		}
 		cfg, err := read(s.c)
 		if err != nil {
 			return nil, err
@@ -89,4 +93,20 @@ func reloads[T any](s *server, read func(*cli.Context) (T, error), level func(T)
 		return changed, err
 	}
 	return s.process
+}
+
+// isFile refuses settings that are to be read again from what would be waited
+// for, such as a pipe: the server could not be stopped meanwhile.
+func isFile(path string) error {
+	if path == "" {
+		return nil
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("configuration: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("configuration: %s is not a file: only files can be read again", path)
+	}
+	return nil
 }

@@ -173,6 +173,19 @@ func TestReload(t *testing.T) {
 		enters(true)
 	}
 
+	// A pipe would be waited for, for ever, and the archiver not be stopped meanwhile.
+	for _, err := range []error{os.Remove(file), syscall.Mkfifo(file, 0o600)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if said := archiver.reload(t); said.text("level") != "ERROR" || !strings.Contains(said.text("err"), "not a file") {
+		t.Errorf("a pipe: it says %v", said)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+
 	s.rewrite(file, narrow+"log_level = \"debug\"\n")
 	if said := archiver.reload(t); said.text("level") != "INFO" || fmt.Sprint(said["changed"]) != "[concurrent_limit log_level]" {
 		t.Errorf("good settings: it says %v", said)

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/pem"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -144,6 +146,25 @@ func TestReload(t *testing.T) {
 		wait(1)
 		expect("mended", cert1, 3)
 	})
+}
+
+// A pipe is not waited for: it would hold up all that looks at the files.
+func TestAPipeIsNoCertificate(t *testing.T) {
+	s := newStore(t)
+	cert, key := testca.New(t).Issue(t, day, "a.example")
+	for _, pipe := range []string{s.cert, s.key} {
+		s.write(s.cert, cert)
+		s.write(s.key, key)
+		if err := errors.Join(os.Remove(pipe), syscall.Mkfifo(pipe, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := certs.OpenFiles(s.cert, s.key, s.logger()); err == nil || !strings.Contains(err.Error(), filepath.Base(pipe)+" is not a regular file") {
+			t.Errorf("a pipe as %s: %v", pipe, err)
+		}
+		if err := os.Remove(pipe); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // Certbot and Kubernetes put a new pair in place by pointing a link elsewhere.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // maxKeyFile is far more than a key file needs, in bytes.
@@ -31,7 +32,7 @@ func LoadKey(path string) (Key, error) {
 
 // readPrivate reads a regular file that nobody but its owner can read.
 func readPrivate(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe would be waited for, for ever
 	if err != nil {
 		return nil, err
 	}
