@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/liberdus/liberdus/internal/signing"
 )
@@ -24,6 +25,7 @@ func (c *Client) ask(ctx context.Context, path string, body []byte) (signing.Obj
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	method := http.MethodGet
+	what, _, _ := strings.Cut(path, "?") // a nonce would make each error another
 	if body != nil {
 		method = http.MethodPost
 	}
@@ -44,11 +46,11 @@ func (c *Client) ask(ctx context.Context, path string, body []byte) (signing.Obj
 		return nil, c.silent(ctx, err)
 	}
 	if len(text) > maxAnswer {
-		return nil, fmt.Errorf("%s %s: the answer is larger than %d bytes", method, path, maxAnswer)
+		return nil, fmt.Errorf("%s %s: the answer is larger than %d bytes", method, what, maxAnswer)
 	}
 	o, err := readAnswer(resp, text)
 	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w", method, path, err)
+		return nil, fmt.Errorf("%s %s: %w", method, what, err)
 	}
 	return o, nil
 }
@@ -65,7 +67,7 @@ func (c *Client) silent(ctx context.Context, err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return &unreachable{fmt.Errorf("no answer within %v: %w; check the URL and that the archiver runs", c.timeout, err)}
 	}
-	return &unreachable{fmt.Errorf("no answer: %w; check the URL and that the archiver runs", err)}
+	return &unreachable{fmt.Errorf("no answer: %w; %s", err, Remedy(err))}
 }
 
 // A givenUp is a context.Canceled that says why.

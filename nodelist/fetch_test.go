@@ -27,7 +27,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 	}{
 		{"an error page", func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, "bad\x1b[31mgateway", http.StatusBadGateway)
-		}, `GET /rtc?nonce=`},
+		}, `GET /rtc: it answers`},
 		{"an error page, quoted", func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, "bad\x1b[31mgateway", http.StatusBadGateway)
 		}, `it answers 502 Bad Gateway: bad\x1b[31mgateway`},
