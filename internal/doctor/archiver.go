@@ -137,7 +137,7 @@ func (p *patient) certificate(chain []*x509.Certificate) bool {
 	case left <= 0:
 		p.say("tls", Fail, renew, "the certificate ended on %s", leaf.NotAfter.Format(time.DateOnly))
 	case err != nil:
-		p.say("tls", Fail, "serve the whole chain and a name that fits; an authority of your own is named with SSL_CERT_FILE", "the certificate is not good: %v", err)
+		p.say("tls", Fail, nodelist.Remedy(err), "the certificate is not good: %v", err)
 	case left < certSoon:
 		p.say("tls", Warn, renew, "the certificate ends in %s, on %s", days(left), leaf.NotAfter.Format(time.DateOnly))
 	default:

@@ -87,6 +87,12 @@ func Run(ctx context.Context, cfg Config) Report {
 			return []Finding{{"archiver", "none", Warn, "no archiver is named, so nothing of the network was looked at", "name one with --archiver URL#KEY"}}
 		})
 	}
+	if n := cfg.Consensor; n != nil {
+		jobs = append(jobs, func() []Finding {
+			own, _ := keyOf(*n) // an error is said beside the list
+			return beside(ctx, *n, own)
+		})
+	}
 	for _, a := range cfg.Archivers {
 		jobs = append(jobs, func() []Finding { return newPatient(ctx, cfg, a).examine() })
 	}

@@ -3,11 +3,14 @@ package doctor_test
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +29,8 @@ type fake struct {
 	key  *signing.NodeKey
 	off  time.Duration // of its clock
 	port float64       // that it tells
+
+	secure bool // what it says of that port
 }
 
 func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -36,7 +41,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case "/rtc":
 		o = signing.Object{
-			"rtc":       signing.Object{"port": f.port, "path": "/liberdus-peer", "key": "liberdus", "secure": false, "iceServers": []any{}},
+			"rtc":       signing.Object{"port": f.port, "path": "/liberdus-peer", "key": "liberdus", "secure": f.secure, "iceServers": []any{}},
 			"networkId": "", "time": now, "nonce": r.URL.Query().Get("nonce"), "purpose": "liberdus-rtc",
 		}
 	case "/full-nodelist":
@@ -263,6 +268,42 @@ func TestMachine(t *testing.T) {
 			tt.set(&cfg)
 			find(t, doctor.Run(t.Context(), cfg), tt.check, tt.want, tt.part)
 		})
+	}
+}
+
+// A user who may not listen at a port is told whether somebody does.
+func TestListeningIsForbidden(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := "TCP " + l.Addr().String()
+	if f := doctor.Listening("archiver", addr, fs.ErrPermission); f.Status != doctor.Warn || !strings.Contains(f.Found, "is in use") {
+		t.Errorf("with a server there: %+v", f)
+	}
+	l.Close()
+	if f := doctor.Listening("archiver", addr, fs.ErrPermission); f.Status != doctor.Fail || !strings.Contains(f.Remedy, "CAP_NET_BIND_SERVICE") {
+		t.Errorf("with nobody there: %+v", f)
+	}
+}
+
+// The signalling server is looked at though no node is listed yet, and what is
+// wrong with it is told with what to do.
+func TestSignalling(t *testing.T) {
+	f := newFake(t)
+	s := httptest.NewServer(f)
+	defer s.Close()
+	f.port = float64(s.Listener.Addr().(*net.TCPAddr).Port)
+	find(t, examine(t, s.URL, f.key.Public()), "signalling", doctor.Fail, "no WebSocket")
+
+	secure := httptest.NewTLSServer(http.NotFoundHandler())
+	defer secure.Close()
+	secure.Config.ErrorLog = log.New(t.Output(), "", 0)
+	f.port, f.secure = float64(secure.Listener.Addr().(*net.TCPAddr).Port), true
+	r := examine(t, s.URL, f.key.Public())
+	find(t, r, "signalling", doctor.Fail, "certificate")
+	if i := slices.IndexFunc(r.Checks, func(f doctor.Finding) bool { return f.Check == "signalling" }); !strings.Contains(r.Checks[i].Remedy, "SSL_CERT_FILE") {
+		t.Errorf("the remedy is %q", r.Checks[i].Remedy)
 	}
 }
 

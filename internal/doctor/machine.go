@@ -170,6 +170,9 @@ func listening(role, addr string, err error) Finding {
 	case errors.Is(err, syscall.EADDRINUSE):
 		f.Status, f.Found = Warn, addr+" is in use"
 		f.Remedy = "well if that is the " + role + " itself; else stop the other program, or choose another address (ss -lnptu shows who it is)"
+	case errors.Is(err, fs.ErrPermission) && somebodyAt(addr):
+		f.Status, f.Found = Warn, addr+" is in use, and this user may not listen there"
+		f.Remedy = "well if that is the " + role + " itself: as a service it may"
 	case errors.Is(err, fs.ErrPermission):
 		f.Status, f.Found = Fail, addr+" may not be listened on by this user"
 		f.Remedy = "AmbientCapabilities=CAP_NET_BIND_SERVICE under systemd, or setcap cap_net_bind_service=+ep on the program, or a port from 1024 up"
@@ -177,6 +180,20 @@ func listening(role, addr string, err error) Finding {
 		f.Status, f.Found, f.Remedy = Fail, addr+": "+err.Error(), "choose an address that this machine has"
 	}
 	return f
+}
+
+// somebodyAt reports whether TCP connects to an address such as "TCP :443" on
+// this machine.
+func somebodyAt(addr string) bool {
+	at, isTCP := strings.CutPrefix(addr, "TCP ")
+	if !isTCP {
+		return false
+	}
+	conn, err := net.DialTimeout("tcp", at, time.Second) // no host is this one
+	if err == nil {
+		conn.Close() // nothing was sent
+	}
+	return err == nil
 }
 
 // pages looks whether browsers can use any of an archiver's addresses.
@@ -215,20 +232,28 @@ func certificateFiles(cert, key string) Finding {
 // ownKey returns the public key of the consensor that is to run here, "" if
 // there is none yet.
 func (p *patient) ownKey() string {
-	n := p.cfg.Consensor
-	if n == nil {
+	if p.cfg.Consensor == nil {
 		return ""
 	}
+	key, err := keyOf(*p.cfg.Consensor)
+	if err != nil {
+		p.say("key", Fail, "run as the user who owns the key, or mend the file", "%v", err)
+	}
+	return key
+}
+
+// keyOf returns the public key of a consensor, "" if there is none yet.
+func keyOf(n config.Consensor) (string, error) {
 	path := n.Key
 	if path == "" {
 		path = filepath.Join(n.Data, "consensor-key.json")
 	}
 	key, err := signing.LoadKey(path)
 	if err != nil {
-		if !errors.Is(err, fs.ErrNotExist) {
-			p.say("key", Fail, "run as the user who owns the key, or mend the file", "%v", err)
+		if errors.Is(err, fs.ErrNotExist) && n.Key == "" {
+			err = nil // it is made at the first start
 		}
-		return ""
+		return "", err
 	}
-	return key.PublicKey()
+	return key.PublicKey(), nil
 }

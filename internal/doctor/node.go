@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -23,19 +24,22 @@ const someNodes = 2
 // nodes connects to some nodes, through the signalling server.
 func (p *patient) nodes(at nodelist.Signalling, list nodelist.SignedList) {
 	picked := p.pick(list.Nodes)
-	if len(picked) == 0 {
-		return // which is said already
-	}
 	p.step("signalling", func(ctx context.Context) bool {
 		began := time.Now()
 		sig, err := signaling.Dial(ctx, signaling.ClientConfig{URL: at.Server.URL(), Key: at.Server.Key}, p.cfg.Log)
 		if err != nil {
-			p.say("signalling", Fail, "does a proxy in front of the archiver pass WebSockets on? see docs/tls.md", "no WebSocket at %s: %v", at.Server.URL(), because(ctx, err))
+			remedy := "does a proxy in front of the archiver pass WebSockets on? see docs/tls.md"
+			if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+				remedy = nodelist.Remedy(err)
+			}
+			p.say("signalling", Fail, remedy, "no WebSocket at %s: %v", at.Server.URL(), because(ctx, err))
 			return false
 		}
 		defer sig.Close()
 		p.say("signalling", OK, "", "%s gives an id in %v", at.Server.URL(), since(began))
-		p.connect(sig, at, list.NetworkID, picked)
+		if len(picked) > 0 {
+			p.connect(sig, at, list.NetworkID, picked)
+		}
 		return true
 	})
 }
@@ -234,7 +238,7 @@ func (t *trial) letThrough() string {
 	kind := strings.ToUpper(string(t.over))
 	text := "let " + kind + " to that port through: at the node's firewall or router, and in this network"
 	if private {
-		text += "; a node behind a NAT names its outside address with --" + string(t.over) + "-external"
+		text += "; a node behind a NAT names its outside address with --external, or --" + string(t.over) + "-external"
 	}
 	return text
 }

@@ -1,0 +1,4 @@
+package doctor
+
+// Listening is listening.
+var Listening = listening
