@@ -35,6 +35,27 @@ func TestOverIPv6(t *testing.T) {
 	client.asks(host.consensor("--family", "6"))
 }
 
+// A node that is listed by an address of its own network, at an archiver beyond
+// it, says so, with the flag that mends it; and not where that was given.
+func TestListedByAnInnerAddress(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	host := l.host()
+	warned := func(r record) bool {
+		return strings.Contains(r.text("msg"), "the address on the list is not reached") && strings.Contains(r.text("remedy"), "--external")
+	}
+	inner := host.consensor()
+	if said := inner.wait(t, inner.errs, 0, "warning of its address", warned); said.text("ip") != host.addr || said.text("level") != "WARN" {
+		t.Errorf("it says %v, want a warning of %s", said, host.addr)
+	}
+	inner.stop(t)
+	outer := host.consensor("--external", "203.0.113.1:9001")
+	outer.stop(t) // all is logged
+	if said, _ := outer.errs.find(0, warned); said != nil {
+		t.Errorf("with --external it says %v", said)
+	}
+}
+
 // A node behind a NAT with forwarded ports is reached at its outside address,
 // and only there: its own network is unknown to the client's.
 func TestNodeBehindNAT(t *testing.T) {

@@ -110,3 +110,21 @@ func (n *Consensor) awaitNode(ctx context.Context) error {
 	_ = n.node.Await(ctx, true) // it ends with ctx
 	return nil
 }
+
+// compareKeys tells that clients see another key than the node's own: archivers
+// that name the nodes of a network do not list it.
+func (n *Consensor) compareKeys() {
+	if n.node == nil {
+		return
+	}
+	own := n.node.PublicKey()
+	if own == "" || own == n.key.Public() {
+		return
+	}
+	say := n.log.Info // as one does who has not asked for the node's
+	if n.cfg.Key != "" {
+		say = n.log.Warn
+	}
+	say("this consensor's key is not that of the node beside it", "key", n.key.Public(), "nodeKey", own,
+		"remedy", "--key with the secrets.json of that node, or another --node")
+}

@@ -248,6 +248,7 @@ func (n *Consensor) announce(ctx context.Context) error {
 	if err := n.awaitNode(ctx); err != nil {
 		return err
 	}
+	n.compareKeys()
 	select {
 	case <-n.online:
 		n.log.Info("ready", n.places(append(n.ops.attrs(), "peerId", n.PeerID(), "networkId", n.networkID())...)...)

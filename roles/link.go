@@ -56,6 +56,8 @@ type link struct {
 	joined  atomic.Bool           // connected, and on the list if there is one
 
 	// Owned by run.
+	told       repeated      // what was logged of failures
+	looked     bool          // whether the address on the list is any good
 	attempt    int           // failures in a row, refused connections aside
 	refused    int           // connections in a row
 	lastExpiry time.Time     // of the tokens made so far
@@ -82,7 +84,9 @@ func (l *link) run(ctx context.Context) error {
 			l.attempt = 0 // it stood for a while
 		}
 		wait := l.wait(err)
-		l.log.Warn("no connection to the archiver", "err", err, "retryIn", wait.Round(time.Millisecond).String())
+		if n, due := l.told.due(err.Error(), time.Now()); due {
+			l.log.Warn("no connection to the archiver", "err", err, "attempts", n, "retryIn", wait.Round(time.Millisecond).String())
+		}
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
@@ -126,7 +130,7 @@ func (l *link) connect(ctx context.Context) (err error) {
 	sig, err := signaling.Dial(ctx, signaling.ClientConfig{URL: at.Server.URL(), Key: at.Server.Key, ID: l.key.Public(), Token: token}, l.log)
 	l.lead = nextLead(l.lead, err)
 	if err != nil {
-		return fmt.Errorf("signalling: %w", err)
+		return signallingError(err)
 	}
 	defer func() {
 		// A node that stops may have closed its sessions before this is told.
@@ -148,10 +152,15 @@ func (l *link) connect(ctx context.Context) (err error) {
 		return err
 	}
 	l.lastErr.Store(nil)
+	l.told = repeated{}
 	l.joined.Store(true)
 	defer l.joined.Store(false)
 	l.log.Info("connected to the archiver", "peerId", sig.ID())
 	l.opened()
+	if !foreign && !l.looked {
+		l.looked = true
+		l.lookWhereListed(up)
+	}
 	again := time.NewTicker(rejoinEvery)
 	defer again.Stop()
 	for {

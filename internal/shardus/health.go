@@ -35,6 +35,13 @@ func (n *Node) NetworkID() string {
 	return n.networkID
 }
 
+// PublicKey returns the key that the node says is its own, "" before it did.
+func (n *Node) PublicKey() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.publicKey
+}
+
 // Answered reports whether the node has ever answered anything.
 func (n *Node) Answered() bool {
 	n.mu.Lock()
@@ -136,10 +143,15 @@ func (n *Node) probe(ctx context.Context) (networkID string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, n.cfg.ProbeTimeout)
 	defer cancel()
 	var info struct {
-		NodeInfo struct{ Status string }
+		NodeInfo struct{ Status, PublicKey string }
 	}
 	if err := n.look(ctx, "/nodeInfo", &info); err != nil {
 		return "", err
+	}
+	if isKey(info.NodeInfo.PublicKey) {
+		n.mu.Lock()
+		n.publicKey = info.NodeInfo.PublicKey
+		n.mu.Unlock()
 	}
 	if s := info.NodeInfo.Status; s != "" && s != "active" {
 		return "", &illness{text: fmt.Sprintf("the node is not active, but %.20q", s)}
@@ -150,11 +162,14 @@ func (n *Node) probe(ctx context.Context) (networkID string, err error) {
 	if err := n.look(ctx, networkAccount, &account); err != nil {
 		return "", err
 	}
-	if id := account.Account.NetworkID; len(id) == 64 && strings.Trim(id, "0123456789abcdef") == "" {
+	if id := account.Account.NetworkID; isKey(id) {
 		return id, nil
 	}
 	return "", &illness{text: "the node cannot read the account of its network"}
 }
+
+// isKey reports whether s has the form of a key, and of a network's id.
+func isKey(s string) bool { return len(s) == 64 && strings.Trim(s, "0123456789abcdef") == "" }
 
 // look reads the JSON that the node has at path.
 func (n *Node) look(ctx context.Context, path string, v any) error {

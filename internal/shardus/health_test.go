@@ -96,6 +96,21 @@ func TestHealth(t *testing.T) {
 	}
 }
 
+func TestPublicKeyOfANode(t *testing.T) {
+	key := strings.Repeat("b", 64)
+	p := new(ward)
+	p.set(says(200, jsonType, `{"nodeInfo":{"publicKey":"`+key+`","status":"active"}}`), network("a"))
+	n := newNode(t, serve(t, p.ServeHTTP), func(*shardus.Config) {})
+	if got := n.PublicKey(); got != "" {
+		t.Errorf("before the first probe PublicKey = %q", got)
+	}
+	watch(t, n)
+	await(t, n, true)
+	if got := n.PublicKey(); got != key {
+		t.Errorf("PublicKey = %q", got)
+	}
+}
+
 // One probe that fails is not yet an illness.
 func TestOneFailedProbe(t *testing.T) {
 	p := new(ward)

@@ -67,6 +67,7 @@ type Node struct {
 	mu        sync.Mutex
 	unwell    error         // guarded by mu; nil while the node can be used
 	networkID string        // guarded by mu; "" until the node first told it
+	publicKey string        // guarded by mu; "" until the node first told it
 	answered  bool          // guarded by mu; it ever did
 	changed   chan struct{} // guarded by mu; closed when unwell changes
 }
