@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"reflect"
 	"slices"
@@ -19,7 +20,7 @@ func Load(path string) (File, error) {
 	if path == "" {
 		return f, nil
 	}
-	text, err := os.ReadFile(path)
+	text, err := read(path)
 	if err != nil {
 		return File{}, fmt.Errorf("configuration: %w", err)
 	}
@@ -35,6 +36,23 @@ func Load(path string) (File, error) {
 		errs = append(errs, fmt.Errorf("configuration: %s:%d: unknown key %q", path, lineOf(string(text), key), key.String()))
 	}
 	return f, errors.Join(errs...)
+}
+
+// maxFile is the largest file that is read, in bytes: tens of thousands of keys
+// in allow_node fit.
+const maxFile = 4 << 20
+
+func read(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(text) > maxFile {
+		err = fmt.Errorf("%s is larger than %d bytes: is it the right file?", path, maxFile)
+	}
+	return text, err
 }
 
 // lineOf finds the line that sets key, or begins the table of that name. It

@@ -64,6 +64,7 @@ func TestLoadNamesFileAndLine(t *testing.T) {
 		{"two unknown keys", "a = 1\n[client]\nb = 2\n", []string{":1:", `"a"`, ":3:", `"client.b"`}},
 		{"no TOML", "[client]\n\ntimeout = = 3\n", []string{":3:"}},
 		{"another type", "[client]\ntimeout = true\n", []string{"timeout"}},
+		{"some other file", strings.Repeat("#\n", 2<<20) + "#", []string{"larger than 4194304 bytes"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "c.toml")
