@@ -16,17 +16,17 @@ func (r *roster) admit(j join, addr netip.Addr, sock Socket, open bool, now time
 	rival := r.byPeer[j.node.PeerID]
 	switch {
 	case IsKey(j.node.PeerID) && j.node.PeerID != j.node.PublicKey:
-		return errors.New("peerId has the form of a public key but is not the signing key")
+		return &refused{errors.New("peerId has the form of a public key but is not the signing key"), RefusedPeer}
 	case r.networkID != "" && j.networkID != r.networkID:
-		return fmt.Errorf("networkId is not that of this network, %s", r.networkID)
+		return &refused{fmt.Errorf("networkId is not that of this network, %s", r.networkID), RefusedNetwork}
 	case !r.mayJoin(j.node.PublicKey):
-		return errors.New("publicKey is not among the nodes that this archiver lists")
+		return &refused{errors.New("publicKey is not among the nodes that this archiver lists"), RefusedKey}
 	case !IsKey(j.node.PeerID) && !j.hasToken:
-		return errors.New("tokenHash is required for a peerId that is not a public key")
+		return &refused{errors.New("tokenHash is required for a peerId that is not a public key"), RefusedPeer}
 	case open && j.hasToken && j.tokenHash != sock.TokenHash:
-		return errors.New("tokenHash is not that of the connection with this peerId")
+		return &refused{errors.New("tokenHash is not that of the connection with this peerId"), RefusedPeer}
 	case rival != nil && rival.node.PublicKey != j.node.PublicKey && (!proven || rival.provenBy(sock)):
-		return errors.New("peerId is listed under another public key")
+		return &refused{errors.New("peerId is listed under another public key"), RefusedPeer}
 	}
 	return r.room(j, addr)
 }
@@ -35,14 +35,14 @@ func (r *roster) admit(j join, addr netip.Addr, sock Socket, open bool, now time
 func (r *roster) fresh(j join, now time.Time) error {
 	ours := now.UnixMilli()
 	if d := ours - j.timestamp; d > maxSkew.Milliseconds() || d < -maxSkew.Milliseconds() {
-		return fmt.Errorf("timestamp is more than %d seconds off, it is %d here", int(maxSkew.Seconds()), ours)
+		return &refused{fmt.Errorf("timestamp is more than %d seconds off, it is %d here", int(maxSkew.Seconds()), ours), RefusedTime}
 	}
 	last := r.departed[j.node.PublicKey].timestamp
 	if m := r.byKey[j.node.PublicKey]; m != nil {
 		last = m.timestamp
 	}
 	if j.timestamp <= last {
-		return fmt.Errorf("timestamp is not newer than the last one of this publicKey, %d", last)
+		return &refused{fmt.Errorf("timestamp is not newer than the last one of this publicKey, %d", last), RefusedTime}
 	}
 	return nil
 }
@@ -66,9 +66,9 @@ func (r *roster) room(j join, addr netip.Addr) error {
 	}
 	switch {
 	case addr.IsValid() && here >= r.perAddress:
-		return fmt.Errorf("too many nodes of one address are listed, at most %d may be", r.perAddress)
+		return &refused{fmt.Errorf("too many nodes of one address are listed, at most %d may be", r.perAddress), RefusedAddress}
 	case listed >= r.total:
-		return fmt.Errorf("the list is full, it holds %d nodes", r.total)
+		return &refused{fmt.Errorf("the list is full, it holds %d nodes", r.total), RefusedFull}
 	}
 	return nil
 }

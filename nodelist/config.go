@@ -50,6 +50,9 @@ type Config struct {
 	// ClientAddr tells the address a request came from. Nil means the address
 	// of the connection; set it where a trusted proxy stands in front.
 	ClientAddr func(*http.Request) netip.Addr
+	// Refused is told whose join was refused, and why; nil: nobody is. Many
+	// goroutines call it, at once.
+	Refused func(from netip.Addr, why Refusal)
 }
 
 const (

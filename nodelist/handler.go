@@ -71,28 +71,33 @@ func serveOK(w http.ResponseWriter, _ *http.Request) {
 // expect of an archiver.
 func (l *List) serveJoin(w http.ResponseWriter, r *http.Request) {
 	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	from := l.doors.Load().clientAddr(r)
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		l.refuse(from, RefusedForm)
 		sendError(w, http.StatusRequestEntityTooLarge, "the body is larger than "+strconv.Itoa(maxBody)+" bytes")
 		return
 	}
 	if err != nil {
+		l.refuse(from, RefusedForm)
 		sendError(w, http.StatusBadRequest, "the body could not be read")
 		return
 	}
 	if len(text) == 0 {
+		l.refuse(from, RefusedForm)
 		sendError(w, http.StatusOK, "input is undefined")
 		return
 	}
 	body, err := signing.Parse(text)
 	if err != nil {
+		l.refuse(from, RefusedForm)
 		sendError(w, http.StatusBadRequest, "the body is not JSON: "+strings.TrimPrefix(err.Error(), "signing: "))
 		return
 	}
-	switch err := l.join(body, l.doors.Load().clientAddr(r)); {
+	switch err := l.join(body, from); {
 	case err == nil:
 		l.counts.joined.Add(1)
 	case !errors.Is(err, errNotOurs):
-		l.counts.refused.Add(1)
+		l.refuse(from, whyOf(err))
 		l.log.Debug("join refused", "from", r.RemoteAddr, "reason", err)
 		sendError(w, http.StatusOK, err.Error())
 		return

@@ -1,6 +1,8 @@
 package nodelist_test
 
 import (
+	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -139,11 +141,70 @@ func TestJoinIsRefused(t *testing.T) {
 				if tt.change != nil {
 					tt.change(o)
 				}
+				before := a.Stats().Refused
 				if got := a.post(signed(t, 1, o)); got != tt.want {
 					t.Errorf("refused with %q, want %q", got, tt.want)
 				}
+				want := map[nodelist.Refusal]uint64{}
+				if tt.want != "" {
+					want[reasonOf(t, tt.want)] = 1
+				}
+				for why, n := range a.Stats().Refused {
+					if n -= before[why]; n != want[why] {
+						t.Errorf("%d joins are counted as refused for %s, want %d", n, why, want[why])
+					}
+				}
 			})
 		})
+	}
+}
+
+// reasonOf is the reason of a refusal with that text.
+func reasonOf(t *testing.T, text string) nodelist.Refusal {
+	t.Helper()
+	for _, r := range []struct {
+		begin string
+		why   nodelist.Refusal
+	}{
+		{"timestamp", nodelist.RefusedTime},
+		{"networkId", nodelist.RefusedNetwork},
+		{"publicKey is not among", nodelist.RefusedKey},
+		{"peerId", nodelist.RefusedPeer},
+		{"tokenHash is", nodelist.RefusedPeer},
+		{"too many nodes of one address", nodelist.RefusedAddress},
+		{"the list is full", nodelist.RefusedFull},
+	} {
+		if strings.HasPrefix(text, r.begin) {
+			return r.why
+		}
+	}
+	t.Fatalf("no reason for %q", text)
+	return ""
+}
+
+// What cannot be read is refused for its form, and whoever listens hears from where it came.
+func TestRefusalsAreTold(t *testing.T) {
+	var told []string
+	a := newArchiver(t, func(c *nodelist.Config) {
+		c.PerAddress, c.LimitExempt = 1, []netip.Prefix{}
+		c.Refused = func(from netip.Addr, why nodelist.Refusal) { told = append(told, from.String()+" "+string(why)) }
+	})
+	for _, body := range []string{"", "{", "{}", strings.Repeat(" ", 100_000)} {
+		a.askFrom("192.0.2.1:1", "POST", "/nodelist", body)
+	}
+	if reason := a.postFrom("192.0.2.1:1", signed(t, 1, joinOf(1))); reason != "" {
+		t.Fatal(reason)
+	}
+	a.postFrom("192.0.2.1:1", signed(t, 2, joinOf(2)))
+	form := "192.0.2.1 form"
+	if want := []string{form, form, form, form, "192.0.2.1 address"}; !slices.Equal(told, want) {
+		t.Errorf("told of %q, want %q", told, want)
+	}
+	if st := a.Stats(); st.Refused[nodelist.RefusedForm] != 4 || st.Refused[nodelist.RefusedAddress] != 1 {
+		t.Errorf("counted %v", st.Refused)
+	}
+	if n, part := a.Fullest(); n != 1 || part != 1 {
+		t.Errorf("Fullest = %d, %v, want one address with all that it may have", n, part)
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/liberdus/liberdus/internal/tally"
 )
 
 // A List is the archiver's side: who is in the network, and what is signed
@@ -52,6 +54,7 @@ func New(cfg Config, presence Presence, log *slog.Logger) (*List, error) {
 		log:      log.With("part", "nodelist"),
 		kick:     make(chan struct{}, 1),
 		state:    kept,
+		counts:   counters{refused: tally.Of(allRefusals[:])},
 	}
 	l.diary.log = l.log
 	l.doors.Store(&doors{cfg.ClientAddr, cfg.LimitExempt})

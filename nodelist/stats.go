@@ -3,6 +3,8 @@ package nodelist
 import (
 	"sync/atomic"
 	"time"
+
+	"github.com/liberdus/liberdus/internal/tally"
 )
 
 // Stats say how a [List] stands at one moment.
@@ -12,11 +14,26 @@ type Stats struct {
 	Epoch           uint64        // as published
 	Age             time.Duration // of what is published
 	Joined          uint64        // joins that were taken, those of listed nodes included
-	Refused         uint64        // joins that were not
+	Refused         map[Refusal]uint64
 }
 
 // counters count joins.
-type counters struct{ joined, refused atomic.Uint64 }
+type counters struct {
+	joined  atomic.Uint64
+	refused tally.Counts[Refusal]
+}
+
+// Fullest returns of how many addresses nodes are listed that count, and which
+// part of what one may have the one has that has the most.
+func (l *List) Fullest() (addresses int, part float64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	most := 0
+	for _, n := range l.roster.addresses {
+		most = max(most, n)
+	}
+	return len(l.roster.addresses), float64(most) / float64(l.cfg.PerAddress)
+}
 
 // Stats returns how the list stands.
 func (l *List) Stats() Stats {

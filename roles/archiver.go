@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,7 +27,7 @@ type Archiver struct {
 	log    *slog.Logger
 	data   *dataDir
 	key    *signing.NodeKey
-	public []net.Listener
+	public []*doorway
 	nodes  net.Listener // nil: no listener for nodes
 	http01 net.Listener // for an ACME server; nil: none
 	certs  certificates // nil: the public listeners speak plain HTTP
@@ -35,7 +37,7 @@ type Archiver struct {
 	list   *nodelist.List
 	gate   *gate // of the public listeners and that of http01
 	inner  *gate // of the listener for nodes
-	doors  doors // of all of them; filled by Run
+	doors  doors // of all of them
 
 	ops      *opsPort            // nil: none, or it is another's
 	refusals *telemetry.Refusals // nil: nobody looks
@@ -101,12 +103,14 @@ func newArchiver(cfg config.Archiver, refusals *telemetry.Refusals, log *slog.Lo
 		if err != nil {
 			return nil, err
 		}
-		a.public = append(a.public, l)
+		a.public = append(a.public, a.doors.open("public", l, a.log))
 	}
 	if addr := cfg.NodeAddr(); addr != "" {
-		if a.nodes, err = listen(addr); err != nil {
+		l, err := listen(addr)
+		if err != nil {
 			return nil, err
 		}
+		a.nodes = a.doors.open("nodes", l, a.log)
 	}
 	if err = a.secure(); err != nil {
 		return nil, err
@@ -132,7 +136,14 @@ func (a *Archiver) hooks() signaling.Hooks {
 		Connected:    func(p signaling.Peer) { a.list.Changed(p.ID) },
 		Disconnected: func(p signaling.Peer) { a.list.Changed(p.ID) },
 		Left:         func(p signaling.Peer) { a.list.Left(p.ID) },
-		Refused:      func(remote string, why signaling.Refusal) { a.refusals.Note("PeerJS server", string(why), remote) },
+		Refused: func(remote string, why signaling.Refusal) {
+			a.refusals.Note("PeerJS server", string(why), hostOf(remote))
+		},
+		Ended: func(remote string, why signaling.End) {
+			if slices.Contains(endedByLimit, why) {
+				a.refusals.Note("sockets", string(why), hostOf(remote))
+			}
+		},
 	}
 }
 
@@ -156,7 +167,7 @@ func (a *Archiver) listConfig(cfg config.Archiver, peers signaling.Config) (node
 	if err != nil {
 		return nodelist.Config{}, err
 	}
-	own := a.public[0]
+	var own net.Listener = a.public[0]
 	if a.nodes != nil {
 		own = a.nodes
 	}
@@ -183,6 +194,7 @@ func (a *Archiver) listConfig(cfg config.Archiver, peers signaling.Config) (node
 		Version:     Version,
 		LimitExempt: exempt,
 		ClientAddr:  peers.ClientAddr,
+		Refused:     func(from netip.Addr, why nodelist.Refusal) { a.refusals.NoteAddr("node list", string(why), from) },
 	}, nil
 }
 
@@ -201,15 +213,15 @@ func (a *Archiver) Run(ctx context.Context) error {
 		parts = append(parts, part{"certificate", a.certs.Run})
 	}
 	if a.http01 != nil {
-		parts = append(parts, serveHTTP("acme listener", a.doors.open(a.http01, a.log), a.http01Handler(), a.gate, idleTime, a.log))
+		parts = append(parts, serveHTTP("acme listener", a.http01, a.http01Handler(), a.gate, idleTime, a.log))
 	}
 	for i, l := range a.public {
-		parts = append(parts, serveHTTP("listener "+strconv.Itoa(i+1), a.secured(newStile(a.doors.open(l, a.log), a.shuns, a.peers.Busy)), a.publicHandler(), a.gate, keep(a.cfg), a.log))
+		parts = append(parts, serveHTTP("listener "+strconv.Itoa(i+1), a.secured(newStile(l, a.shuns, a.peers.Busy, &l.came)), a.publicHandler(), a.gate, keep(a.cfg), a.log))
 		addrs = append(addrs, l.Addr().String())
 	}
 	ready := []any{"addr", strings.Join(addrs, ",")}
 	if a.nodes != nil {
-		parts = append(parts, serveHTTP("node listener", a.doors.open(a.nodes, a.log), a.nodeHandler(), a.inner, idleTimeProxy, a.log))
+		parts = append(parts, serveHTTP("node listener", a.nodes, a.nodeHandler(), a.inner, idleTimeProxy, a.log))
 		ready = append(ready, "nodeAddr", a.nodes.Addr().String())
 	}
 	if a.http01 != nil {
@@ -230,7 +242,9 @@ func (a *Archiver) Run(ctx context.Context) error {
 // Close gives back what NewArchiver opened.
 func (a *Archiver) Close() {
 	a.data.close()
-	closeAll(a.public)
+	for _, l := range a.public {
+		l.Close()
+	}
 	if a.nodes != nil {
 		a.nodes.Close()
 	}

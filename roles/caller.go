@@ -21,6 +21,7 @@ func (n *Consensor) countCallers() error {
 	}
 	n.callers.Store(&of)
 	n.api.Callers(func(r *http.Request) netip.Addr { return (*n.callers.Load())(r) })
+	n.api.Limited(n.limited.note)
 	return nil
 }
 

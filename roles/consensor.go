@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -42,7 +43,7 @@ type Consensor struct {
 	owned  bool           // the ledger is closed with the consensor
 	node   *shardus.Node  // nil: the ledger answers
 	http   net.Listener
-	doors  doors         // of http; filled by Run
+	doors  doors         // of http
 	gate   *gate         // of http; fixed
 	tcp    rtc.TCPLimits // of data channels over TCP; fixed
 	api    *api.API
@@ -62,6 +63,7 @@ type Consensor struct {
 
 	ops      *opsPort            // nil: none, or it is another's
 	refusals *telemetry.Refusals // nil: nobody looks
+	limited  *limited            // requests, by all doors; fixed
 	process  Process             // set by Within
 
 	startTime time.Duration // to reach the first archiver
@@ -99,6 +101,7 @@ func newConsensor(name string, cfg config.Consensor, shared *ledger.Ledger, refu
 	cfg.Listen = cfg.ListenAddr()
 	n := &Consensor{cfg: cfg, name: name, refusals: refusals, log: log.With("role", "consensor"), startTime: defaultStart, online: make(chan struct{}), hopeless: make(chan error, 1), began: time.Now()}
 	n.live.Store(&given)
+	n.limited = newLimited("requests of "+name, refusals)
 	defer func() {
 		if err != nil {
 			n.Close()
@@ -110,9 +113,11 @@ func newConsensor(name string, cfg config.Consensor, shared *ledger.Ledger, refu
 	if n.key, err = n.data.nodeKey(cfg.Key, "consensor"); err != nil {
 		return nil, err
 	}
-	if n.http, err = listen(cfg.Listen); err != nil {
+	l, err := listen(cfg.Listen)
+	if err != nil {
 		return nil, err
 	}
+	n.http = n.doors.open("http", l, n.log)
 	if err = n.openBehind(shared); err != nil {
 		return nil, err
 	}
@@ -171,6 +176,11 @@ func (n *Consensor) newPeer() (*rtc.Peer, error) {
 	cfg.Signer = identity.Signer{Key: n.key, NetworkID: n.networkID}
 	cfg.Ports = n.ports
 	cfg.Serve = n.serveSession
+	cfg.Ended = func(peer string, why rtc.End) {
+		if slices.Contains(unserved, why) {
+			n.refusals.Note("sessions of "+n.name, string(why), peer)
+		}
+	}
 	cfg.Declined = func(peer string, why rtc.Decline) { n.refusals.Note("offers of "+n.name, string(why), peer) }
 	if err := limitSessions(&cfg, n.cfg); err != nil {
 		return nil, err
@@ -222,7 +232,7 @@ func (n *Consensor) Addr() string { return n.http.Addr().String() }
 // archiver at its start fails.
 func (n *Consensor) Run(ctx context.Context) error {
 	parts := []part{
-		serveHTTP("http", n.api.Listener(n.doors.open(n.http, n.log)), n.api, n.gate, idleTimeProxy, n.log),
+		serveHTTP("http", n.api.Listener(n.http), n.api, n.gate, idleTimeProxy, n.log),
 		{"sessions", n.runSessions},
 		{"feed", n.feed.Run},
 		{"start", n.announce},
@@ -292,6 +302,7 @@ func (n *Consensor) serveSession(ctx context.Context, s *rtc.Session) {
 	live := n.live.Load()
 	cfg.InFlight, cfg.Limits, cfg.Exempt = live.RequestsInFlight, n.limits, s.Exempt()
 	cfg.Work = workOf(s)
+	cfg.Refused = func(by rpc.Limit) { n.limited.note(s.PeerID(), by) }
 	cfg.Feed, cfg.Subscriptions = n.feed, live.MaxSubscriptionsPerSession
 	cfg.End = func(err error) string { return subscriptionsEnd(s, err) }
 	cfg.TooLarge = func(err error) bool { return errors.Is(err, rtc.ErrTooLarge) }

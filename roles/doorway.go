@@ -26,26 +26,16 @@ type doorway struct {
 
 	spare *os.File // owned by Accept; nil: the system had none
 
-	refused atomic.Uint64
-	full    seldom
+	came came
+	full seldom
 }
 
-// doors are the doorways of one role.
-type doors []*doorway
-
-// open returns l with a doorway before it.
-func (d *doors) open(l net.Listener, log *slog.Logger) *doorway {
-	w := newDoorway(l, log)
-	*d = append(*d, w)
-	return w
-}
-
-// refused is how many connections were turned away at all of them.
-func (d doors) refused() (n uint64) {
-	for _, w := range d {
-		n += w.refused.Load()
-	}
-	return n
+// came counts those who came to a listener.
+type came struct {
+	in         atomic.Uint64 // accepted, those who are shunned included
+	shunned    atomic.Uint64 // closed unheard: see stile
+	turnedAway atomic.Uint64 // for want of descriptors or memory
+	slowed     atomic.Int64  // for how long others were kept waiting, in nanoseconds: see stile
 }
 
 // doorRest is the wait after an Accept that could not be, and the time in which
@@ -62,6 +52,7 @@ func (d *doorway) Accept() (net.Conn, error) {
 		d.keepSpare()
 		c, err := d.Listener.Accept()
 		if err == nil {
+			d.came.in.Add(1)
 			return c, nil
 		}
 		if !exhausted(err) {
@@ -107,7 +98,7 @@ func (d *doorway) turnAway() bool {
 		return false
 	}
 	c.Close()
-	d.refused.Add(1)
+	d.came.turnedAway.Add(1)
 	return true
 }
 

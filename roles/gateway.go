@@ -29,7 +29,7 @@ type Gateway struct {
 	polls  *pollFeed
 	api    *api.API
 	gate   *gate
-	doors  doors // of http; filled by Run
+	doors  doors // of http
 }
 
 // maxGatewayConns is how many connections a gateway lets be open at once; one
@@ -62,9 +62,11 @@ func NewGateway(cfg config.Gateway, cc client.Config, log *slog.Logger) (_ *Gate
 	if g.client, err = client.New(cc); err != nil {
 		return nil, err
 	}
-	if g.http, err = listen(cfg.Listen); err != nil {
+	l, err := listen(cfg.Listen)
+	if err != nil {
 		return nil, err
 	}
+	g.http = g.doors.open("http", l, g.log)
 	g.asker = newAsker(g.client, cfg.Requests)
 	g.polls = newPollFeed(g.client, cfg.MaxPolls, g.log)
 	g.api = api.NewGateway(g.asker, g.log)
@@ -106,11 +108,10 @@ func (g *Gateway) Run(ctx context.Context, ready func()) error {
 
 // listener is what HTTP is served on.
 func (g *Gateway) listener() net.Listener {
-	d := g.doors.open(g.http, g.log)
 	if g.certs == nil {
-		return g.api.Listener(d)
+		return g.api.Listener(g.http)
 	}
-	return certs.NewListener(d, g.certs.TLS(), "This port speaks TLS: use "+g.URL()+"\n")
+	return certs.NewListener(g.http, g.certs.TLS(), "This port speaks TLS: use "+g.URL()+"\n")
 }
 
 // reach says "ready" once it is known whether a node can be reached, and keeps

@@ -48,14 +48,14 @@ func (a *asker) Inject(ctx context.Context, body []byte) rpc.Response {
 func (a *asker) inHand(ctx context.Context, f func() (client.Answer, error)) rpc.Response {
 	place := rpc.CallerOf(ctx)
 	if !a.shares.Take(place, 1) {
-		return rpc.FaultAfter("too many requests of one address at once", askerRetry)
+		return rpc.FaultAfter("too many requests of one address at once", askerRetry).By(rpc.LimitGatewayOfOne)
 	}
 	defer a.shares.Give(place, 1)
 	select {
 	case a.all <- struct{}{}:
 		defer func() { <-a.all }()
 	default:
-		return rpc.FaultAfter("too many requests at once", askerRetry)
+		return rpc.FaultAfter("too many requests at once", askerRetry).By(rpc.LimitGateway)
 	}
 	answer, err := f()
 	if err != nil {

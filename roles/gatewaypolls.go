@@ -94,7 +94,7 @@ func (f *pollFeed) Watch(ctx context.Context, account string, _ int64, w rpc.Wat
 	}
 	place := rpc.CallerOf(ctx)
 	if !f.shares.Take(place, 1) {
-		return 0, nil, new(rpc.FaultAfter("too many polls of one address at once", pollAgain))
+		return 0, nil, new(rpc.FaultAfter("too many polls of one address at once", pollAgain).By(rpc.LimitPollsOfOne))
 	}
 	t, fault := f.join(account)
 	if fault != nil {
@@ -136,7 +136,7 @@ func (f *pollFeed) join(account string) (*polled, *rpc.Response) {
 		return t, nil
 	}
 	if len(f.topics) >= f.most && !f.makeRoom() {
-		return nil, new(rpc.FaultAfter("the gateway watches all the accounts that it may watch", pollAgain))
+		return nil, new(rpc.FaultAfter("the gateway watches all the accounts that it may watch", pollAgain).By(rpc.LimitAccounts))
 	}
 	ctx, stop := context.WithCancel(f.ctx)
 	t := &polled{account: account, stop: stop, stands: make(chan struct{}), users: 1, watchers: make(map[*pollWatch]struct{})}
@@ -261,7 +261,7 @@ func (f *pollFeed) fail(t *polled, err error) {
 // notTold says why no node tells of an account.
 func notTold(err error) rpc.Response {
 	if fault, ok := errors.AsType[*rpc.FaultError](err); ok && fault.Status == http.StatusTooManyRequests {
-		return rpc.FaultAfter("no node tells of the account: "+fault.Text, max(askerRetry, fault.RetryAfter))
+		return rpc.FaultAfter("no node tells of the account: "+fault.Text, max(askerRetry, fault.RetryAfter)).By(rpc.LimitElsewhere)
 	}
 	return rpc.FaultAt(rpc.Unavailable, client.Hop(err), "no node tells of the account: "+oneLine(err))
 }

@@ -28,7 +28,7 @@ func (a *Archiver) view() telemetry.View {
 			{Name: "public key", Value: a.key.Public()},
 			{Name: "network", Value: a.list.NetworkID()},
 		},
-		Budgets: a.budgets(), Checks: a.checks(),
+		Budgets: a.budgets(), Shares: a.shares(), Checks: a.checks(),
 	}
 	if a.nodes != nil {
 		v.Facts = append(v.Facts, telemetry.Fact{Name: "listener for nodes", Value: a.nodes.Addr().String()})
@@ -52,7 +52,7 @@ func (a *Archiver) budgets() []telemetry.Budget {
 	most := a.peers.Limits()
 	open, total := a.gate.size()
 	openNodes, totalNodes := a.inner.size()
-	return []telemetry.Budget{
+	return append([]telemetry.Budget{
 		numberOf("peers", p.Peers, most.ConcurrentLimit),
 		numberOf("sockets_without_id", p.Pending, most.MaxPending),
 		numberOf("connections", open, total),
@@ -64,11 +64,19 @@ func (a *Archiver) budgets() []telemetry.Budget {
 		bytesOf("bytes_being_read", p.InboundBytes, int64(most.InboundTotal)),
 		numberOf("tokens", p.UsedTokens, most.MaxUsedTokens),
 		numberOf("ids_held", p.Held, 2*most.MaxHeld),
+	}, a.doors.budgets()...)
+}
+
+// shares are what each address may have a part of.
+func (a *Archiver) shares() []telemetry.Share {
+	return []telemetry.Share{
+		shareOf("sockets", a.peers.Fullest), shareOf("connections", a.gate.fullest), shareOf("connections_of_nodes", a.inner.fullest),
+		shareOf("listed_nodes", a.list.Fullest),
 	}
 }
 
 func (a *Archiver) groups() []telemetry.Group {
-	return []telemetry.Group{signalingGroup(a.peers), a.listGroup(), refusedGroup(a.counts), budgetGroup(a.budgets), checksGroup(a.checks)}
+	return []telemetry.Group{signalingGroup(a.peers), a.listGroup(), a.doors.group(), sharesGroup(a.shares), refusedGroup(a.counts), budgetGroup(a.budgets), checksGroup(a.checks)}
 }
 
 func signalingGroup(peers *signaling.Server) telemetry.Group {
@@ -106,7 +114,7 @@ func (a *Archiver) listGroup() telemetry.Group {
 			one(telemetry.Gauge, "nodelist_epoch", "The list's epoch: it grows with every change."),
 			one(telemetry.Gauge, "nodelist_age_seconds", "How long ago the list was signed."),
 			one(telemetry.Counter, "nodelist_joins_total", "Nodes that joined or joined again."),
-			one(telemetry.Counter, "nodelist_joins_refused_total", "Joins that were refused."),
+			by("reason", telemetry.Names(a.list.Stats().Refused), one(telemetry.Counter, "nodelist_joins_refused_total", "Joins that were refused.")),
 		},
 		Read: func(s *telemetry.Samples) {
 			st := a.list.Stats()
@@ -115,7 +123,7 @@ func (a *Archiver) listGroup() telemetry.Group {
 			s.Set("nodelist_epoch", float64(st.Epoch))
 			s.Set("nodelist_age_seconds", st.Age.Seconds())
 			s.Set("nodelist_joins_total", float64(st.Joined))
-			s.Set("nodelist_joins_refused_total", float64(st.Refused))
+			telemetry.Counts(s, "nodelist_joins_refused_total", st.Refused)
 		},
 	}
 }

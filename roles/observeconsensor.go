@@ -7,6 +7,7 @@ import (
 	"github.com/liberdus/liberdus/internal/api"
 	"github.com/liberdus/liberdus/internal/ledger"
 	"github.com/liberdus/liberdus/internal/rpc"
+	"github.com/liberdus/liberdus/internal/shardus"
 	"github.com/liberdus/liberdus/internal/telemetry"
 	"github.com/liberdus/liberdus/rtc"
 )
@@ -23,7 +24,7 @@ func (n *Consensor) view() telemetry.View {
 			{Name: "HTTP", Value: n.Addr()},
 			{Name: "UDP", Value: n.ports.UDPAddr()},
 		},
-		Budgets: n.budgets(), Checks: n.checks(),
+		Budgets: n.budgets(), Shares: n.shares(), Checks: n.checks(),
 	}
 	if tcp := n.ports.TCPAddr(); tcp != "" {
 		v.Facts = append(v.Facts, telemetry.Fact{Name: "TCP", Value: tcp})
@@ -84,8 +85,7 @@ func (n *Consensor) budgets() []telemetry.Budget {
 		numberOf("watched_accounts", f.Accounts, f.MaxAccounts),
 		numberOf("connections", open, total),
 	}
-	held, polls := n.api.PollStats()
-	list = append(list, numberOf("polls", held, polls))
+	list = append(append(list, apiBudgets(n.api)...), n.doors.budgets()...)
 	if n.node != nil {
 		st := n.node.Stats()
 		list = append(list, numberOf("requests_at_node", st.Busy, st.Most), numberOf("requests_waiting_for_node", st.Waiting, st.Queue))
@@ -96,14 +96,58 @@ func (n *Consensor) budgets() []telemetry.Budget {
 	return list
 }
 
+// apiBudgets are those of an API's HTTP server, and of its transactions.
+func apiBudgets(a *api.API) []telemetry.Budget {
+	held, polls := a.PollStats()
+	st := a.Stats()
+	return []telemetry.Budget{numberOf("polls", held, polls), bytesOf("bytes_of_bodies", st.Bodies, st.MaxBodies), bytesOf("bytes_of_transactions", st.Injects, st.MaxInjects)}
+}
+
+// apiShares are those of an API's HTTP server.
+func apiShares(a *api.API) []telemetry.Share {
+	bodies, polls, ofBodies, ofPolls := a.Fullest()
+	return []telemetry.Share{{Of: "bytes_of_bodies", Addresses: bodies, Fullest: ofBodies}, {Of: "polls", Addresses: polls, Fullest: ofPolls}}
+}
+
+// shares are what each address may have a part of.
+func (n *Consensor) shares() []telemetry.Share {
+	list := append(apiShares(n.api), shareOf("sessions", n.peer.Fullest), shareOf("subscriptions", n.feed.Fullest), shareOf("connections", n.gate.fullest))
+	if n.node != nil {
+		for _, way := range []shardus.Way{shardus.WayRead, shardus.WayInject} {
+			list = append(list, shareOf("node_"+string(way), func() (int, float64) { return n.node.Fullest(way) }))
+		}
+	}
+	return list
+}
+
 func (n *Consensor) groups() []telemetry.Group {
 	groups := []telemetry.Group{
-		n.linksGroup(), rtcGroup(n.peer), portsGroup(n.ports), rpcGroup(n.limits), apiGroup(n.api), n.feedGroup(), refusedGroup(n.counts), budgetGroup(n.budgets), checksGroup(n.checks),
+		n.linksGroup(), rtcGroup(n.peer), portsGroup(n.ports), rpcGroup(n.limits), apiGroup(n.api), n.feedGroup(), n.doors.group(), sharesGroup(n.shares), refusedGroup(n.counts), budgetGroup(n.budgets), checksGroup(n.checks),
+	}
+	if n.node != nil {
+		groups = append(groups, nodeGroup(n.node))
 	}
 	if n.owned {
 		groups = append(groups, ledgerGroup(n.ledger))
 	}
 	return groups
+}
+
+func nodeGroup(node *shardus.Node) telemetry.Group {
+	st := node.Stats()
+	return telemetry.Group{
+		Metrics: []telemetry.Metric{
+			by("way", telemetry.Names(st.Took), one(telemetry.Histogram, "node_request_seconds", "How long requests were at the node behind this one, from when they had their turn.")),
+			by("outcome", telemetry.Names(st.Ended), one(telemetry.Counter, "node_requests_total", "Requests to the node behind this one.")),
+		},
+		Read: func(s *telemetry.Samples) {
+			st := node.Stats()
+			telemetry.Counts(s, "node_requests_total", st.Ended)
+			for way, took := range st.Took {
+				s.Histogram("node_request_seconds", took, string(way))
+			}
+		},
+	}
 }
 
 func (n *Consensor) linksGroup() telemetry.Group {
@@ -156,6 +200,7 @@ func apiGroup(a *api.API) telemetry.Group {
 	return telemetry.Group{
 		Metrics: []telemetry.Metric{
 			by("class", telemetry.Names(st.Answered[api.DoorHTTP]), by("door", telemetry.Names(st.Answered), one(telemetry.Counter, "api_answers_total", "Answers, by the door and the first digit of their status."))),
+			by("class", telemetry.Names(st.Answered[api.DoorHTTP]), by("route", a.Patterns(), one(telemetry.Counter, "api_requests_total", "Answers, by any door, of routes that were asked for."))),
 			by("route", a.Patterns(), one(telemetry.Histogram, "api_request_seconds", "How long answers took, of routes that were asked for. Long polls wait for news.")),
 		},
 		Read: func(s *telemetry.Samples) {
@@ -163,6 +208,11 @@ func apiGroup(a *api.API) telemetry.Group {
 			for door, classes := range st.Answered {
 				for class, n := range classes {
 					s.Set("api_answers_total", float64(n), string(door), string(class))
+				}
+			}
+			for route, classes := range st.ByRoute {
+				for class, n := range classes {
+					s.Set("api_requests_total", float64(n), route, string(class))
 				}
 			}
 			for route, took := range st.Took {

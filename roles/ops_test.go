@@ -8,7 +8,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/liberdus/liberdus/internal/config"
 	"github.com/liberdus/liberdus/internal/rpc"
@@ -90,7 +92,7 @@ func TestNoStrangerNamesASeries(t *testing.T) {
 	}
 	// Routes that were asked for may be new; all else was there before anybody came.
 	for _, name := range after {
-		if !slices.Contains(before, name) && !strings.HasPrefix(name, "liberdus_api_request_seconds") {
+		if !slices.Contains(before, name) && !strings.HasPrefix(name, "liberdus_api_request_seconds") && !strings.HasPrefix(name, "liberdus_api_requests_total") {
 			t.Errorf("a series that came with strangers: %s", name)
 		}
 	}
@@ -138,5 +140,70 @@ func TestOpsPortInUse(t *testing.T) {
 	cfg.Ops = strings.TrimPrefix(roles.OpsURL(d), "http://")
 	if _, err := roles.NewArchiver(cfg, logger(t)); err == nil || !strings.Contains(err.Error(), "--ops") {
 		t.Errorf("NewArchiver = %v, want an error that names --ops", err)
+	}
+}
+
+// Whoever a limit of an archiver or a node keeps from being served is counted by the reason, and
+// stands on the page: joins, requests by any door, and sessions.
+func TestOpsShowsWhomLimitsKeepOut(t *testing.T) {
+	d := startDevnetOf(t, roles.DevnetConfig{Consensors: 1, Ops: "127.0.0.1:0", Data: t.TempDir()})
+	n := startConsensor(t, d, func(c *config.Consensor) {
+		c.Ops, c.LimitExempt, c.MaxSessionsPerAddress, c.RequestsPerSecond, c.MaxSubscriptionsPerSession = "127.0.0.1:0", []string{}, 1, 1, 1
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if got := exchange(t, "POST", d.Archiver.URL()+"/nodelist", "{}"); got.status != 200 {
+		t.Fatalf("a join without anything = %+v", got)
+	}
+	asked, _, err := converse(ctx, d, n.PeerID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	account := strings.Repeat("a", 64)
+	for range 2 {
+		if _, err := asked.Do(ctx, rpc.Request{URL: "subscribe", Method: "POST", Body: []byte(`{"account":"` + account + `"}`)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var all sync.WaitGroup
+	for range 10 {
+		all.Go(func() { _, _ = asked.Do(ctx, rpc.Request{URL: "timestamp", Method: "GET"}) })
+	}
+	all.Wait()
+	// One more session of the address, which the node ends.
+	if other, _, err := converse(ctx, d, n.PeerID()); err == nil {
+		_, _ = other.Do(ctx, rpc.Request{URL: "timestamp", Method: "GET"})
+	}
+	for _, tt := range []struct {
+		role any
+		page []string // parts of the page, which has the counts and who it was
+		told []string // metrics that are not 0
+	}{
+		{d, []string{"<td>node list</td><td>form</td>", "127.0.0.1"}, []string{
+			`liberdus_nodelist_joins_refused_total{reason="form",role="archiver"}`, `liberdus_refused_total{reason="join_form",role="archiver"}`,
+			`liberdus_door_accepted_total{door="public",role="archiver"}`, `liberdus_limit{of="newcomers_public",role="archiver"}`,
+			`liberdus_limit{of="bytes_of_bodies",role="consensor1"}`, `liberdus_limit{of="bytes_of_transactions",role="consensor1"}`,
+		}},
+		{n, []string{
+			"<td>requests of consensor</td><td>request_rate</td>", "<td>requests of consensor</td><td>subscriptions_of_session</td>",
+			"<td>sessions of consensor</td><td>address</td>",
+		}, []string{
+			`liberdus_refused_total{reason="request_rate",role="consensor"}`, `liberdus_refused_total{reason="subscriptions_of_session",role="consensor"}`,
+			`liberdus_dropped_total{reason="address",role="consensor"}`, `liberdus_share_fullest_ratio{of="sessions",role="consensor"}`,
+			`liberdus_share_addresses{of="subscriptions",role="consensor"}`, `liberdus_api_requests_total{class="2xx",role="consensor",route="timestamp"}`,
+		}},
+	} {
+		_, page := fetch(t, roles.OpsURL(tt.role)+"/")
+		for _, part := range tt.page {
+			if !strings.Contains(page, part) {
+				t.Errorf("the page lacks %s", part)
+			}
+		}
+		_, metrics := fetch(t, roles.OpsURL(tt.role)+"/metrics")
+		for _, name := range tt.told {
+			if !regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(name) + ` [^0\n]`).MatchString(metrics) {
+				t.Errorf("the metrics lack a %s above 0", name)
+			}
+		}
 	}
 }

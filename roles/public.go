@@ -10,7 +10,7 @@ import (
 	"github.com/liberdus/liberdus/signaling"
 )
 
-func safePort(l net.Listener) bool {
+func safePort(l *doorway) bool {
 	_, port := hostPort(l)
 	return config.BrowserSafe(port)
 }
@@ -66,7 +66,7 @@ func (a *Archiver) warn() {
 	if !slices.ContainsFunc(a.public, safePort) {
 		a.log.Warn("browsers refuse to connect to every port this archiver listens on", "remedy", "add --listen :6080")
 	}
-	open := slices.IndexFunc(a.public, func(l net.Listener) bool {
+	open := slices.IndexFunc(a.public, func(l *doorway) bool {
 		host, _ := hostPort(l)
 		return !isLoopback(host)
 	})

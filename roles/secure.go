@@ -56,12 +56,13 @@ func (a *Archiver) askACME() error {
 	}
 	_, cfg.TLSPort = hostPort(a.challenged())
 	if addr := a.cfg.ACMEAddr(); addr != "" {
-		var err error
-		if a.http01, err = listen(addr); err != nil {
+		l, err := listen(addr)
+		if err != nil {
 			return fmt.Errorf("%w; it is for the ACME server, which comes to port 80: where that port leads elsewhere choose an address with --acme-http-listen, "+
 				`or, where port 443 leads to --listen, none: --acme-http-listen ""`, err)
 		}
-		_, cfg.HTTPPort = hostPort(a.http01)
+		a.http01 = a.doors.open("acme", l, a.log)
+		_, cfg.HTTPPort = hostPort(l)
 	}
 	acme, err := certs.NewACME(cfg, a.log)
 	if err != nil {
@@ -74,7 +75,7 @@ func (a *Archiver) askACME() error {
 // challenged is the listener that an ACME server is assumed to reach by port
 // 443.
 func (a *Archiver) challenged() net.Listener {
-	if i := slices.IndexFunc(a.public, func(l net.Listener) bool { _, port := hostPort(l); return port == 443 }); i >= 0 {
+	if i := slices.IndexFunc(a.public, func(l *doorway) bool { _, port := hostPort(l); return port == 443 }); i >= 0 {
 		return a.public[i]
 	}
 	return a.best()

@@ -21,6 +21,7 @@ type stile struct {
 	shuns func(netip.Addr) bool // fixed
 	busy  func() bool           // whether somebody inside is being served; fixed
 	every time.Duration         // for one newcomer; fixed
+	came  *came                 // fixed
 
 	until time.Time // up to when newcomers are let in already; owned by Accept
 }
@@ -31,8 +32,8 @@ const (
 	stileShun  = 8                      // who are shunned cost what one newcomer does
 )
 
-func newStile(l net.Listener, shuns func(netip.Addr) bool, busy func() bool) *stile {
-	return &stile{Listener: l, shuns: shuns, busy: busy, every: stileEvery / time.Duration(runtime.GOMAXPROCS(0))}
+func newStile(l net.Listener, shuns func(netip.Addr) bool, busy func() bool, came *came) *stile {
+	return &stile{Listener: l, shuns: shuns, busy: busy, every: stileEvery / time.Duration(runtime.GOMAXPROCS(0)), came: came}
 }
 
 // Accept implements [net.Listener]. One goroutine calls it.
@@ -52,6 +53,7 @@ func (s *stile) Accept() (net.Conn, error) {
 			_ = tcp.SetLinger(0) // nothing is to be sent
 		}
 		c.Close()
+		s.came.shunned.Add(1)
 		s.rest(s.every / stileShun)
 	}
 }
@@ -64,6 +66,7 @@ func (s *stile) rest(cost time.Duration) {
 	}
 	s.until = s.until.Add(cost)
 	if ahead := s.until.Sub(now) - stileBurst*s.every; ahead > 0 {
+		s.came.slowed.Add(int64(ahead))
 		time.Sleep(ahead)
 	}
 }

@@ -86,13 +86,17 @@ func TestStileSpreadsACrowd(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				closed := 0
-				s := newStile(come(tt.n, &closed, tt.from...), shuns, busy)
+				var c came
+				s := newStile(come(tt.n, &closed, tt.from...), shuns, busy, &c)
 				start := time.Now()
 				if n := accepted(t, s); n != tt.in || closed != tt.closed {
 					t.Errorf("%d were let in and %d closed, want %d and %d", n, closed, tt.in, tt.closed)
 				}
 				if took, want := time.Since(start), tt.took(s.every); took < want-s.every || took > want+s.every {
 					t.Errorf("took %v, want %v", took, want)
+				}
+				if took := time.Since(start); int(c.shunned.Load()) != tt.closed || time.Duration(c.slowed.Load()) != took {
+					t.Errorf("it counts %d shunned and %v of waiting, want %d and %v", c.shunned.Load(), time.Duration(c.slowed.Load()), tt.closed, took)
 				}
 				time.Sleep(time.Second)
 				start = time.Now()
@@ -110,7 +114,7 @@ func TestStileSpreadsACrowd(t *testing.T) {
 func TestStileLetsACrowdInWhereNobodyIsKeptWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		closed, serving := 0, false
-		s := newStile(come(1000, &closed, welcome), shuns, func() bool { return serving })
+		s := newStile(come(1000, &closed, welcome), shuns, func() bool { return serving }, new(came))
 		start := time.Now()
 		if n := accepted(t, s); n != 1000 || time.Since(start) != 0 {
 			t.Errorf("%d were let in within %v, want 1000 at once", n, time.Since(start))

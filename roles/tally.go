@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/liberdus/liberdus/rtc"
+	"github.com/liberdus/liberdus/signaling"
 )
 
 // tallyEvery is how often a role says what it did not serve: often enough
@@ -41,20 +42,31 @@ func tally(count func() counts, log *slog.Logger) part {
 // counts are what was refused and dropped so far, by reason.
 type counts struct{ refused, dropped map[string]uint64 }
 
+// endedByLimit are the ends of sockets that the limits of an archiver bring about.
+var endedByLimit = []signaling.End{signaling.EndSlowReader, signaling.EndTooLarge, signaling.EndSlowSender, signaling.EndAbuse, signaling.EndCrowded}
+
 // counts are under the names of [signaling.Stats]. Connections that the gate
 // closed are refused as "connections", those for which there was no descriptor
-// as "files".
+// as "files", joins as "join_" and why. Sockets that were ended are dropped, as
+// "socket_" and why.
 func (a *Archiver) counts() counts {
 	st := a.peers.Stats()
 	c := counts{refused: named(st.Refused), dropped: named(st.Dropped)}
 	c.refused["connections"] = a.gate.refused.Load() + a.inner.refused.Load()
 	c.refused["files"] = a.doors.refused()
 	c.dropped["connections"] = a.gate.evicted.Load() + a.inner.evicted.Load()
+	for why, n := range a.list.Stats().Refused {
+		c.refused["join_"+string(why)] = n
+	}
+	for _, why := range endedByLimit {
+		c.dropped["socket_"+string(why)] = st.Ended[why]
+	}
 	return c
 }
 
 // counts are the offers that were declined, and the connections that ended for
-// what their peers did, under the names of [rtc.Stats].
+// what their peers did, under the names of [rtc.Stats], and the requests that a
+// [rpc.Limit] refused, under its name.
 func (n *Consensor) counts() counts {
 	st := n.peer.Stats()
 	c := counts{refused: named(st.Declined), dropped: named(st.Ended)}
@@ -62,6 +74,7 @@ func (n *Consensor) counts() counts {
 	c.refused["files"] = n.doors.refused()
 	maps.DeleteFunc(c.dropped, func(why string, _ uint64) bool { return !slices.Contains(unserved, rtc.End(why)) })
 	c.dropped["connections"] = n.gate.evicted.Load()
+	n.limited.into(c.refused)
 	return c
 }
 

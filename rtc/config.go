@@ -111,6 +111,10 @@ type Config struct {
 	// Declined is told whose offer was not answered, by its signalling id, and why;
 	// nil: nobody is. Many goroutines call it, at once.
 	Declined func(peer string, why Decline)
+
+	// Ended is told whose connection is no more, and why; nil: nobody is. Many
+	// goroutines call it, at once.
+	Ended func(peer string, why End)
 }
 
 // DefaultConfig returns the limits documented in docs/protocol.md.

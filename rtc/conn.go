@@ -163,7 +163,7 @@ func (c *conn) end() {
 	if c.session != nil {
 		c.p.counts.sessions.Add(-1)
 	}
-	c.p.counts.ended[endOf(context.Cause(c.ctx))].Add(1)
+	c.p.ended(c.key.peer, endOf(context.Cause(c.ctx)))
 	if c.pc != nil {
 		c.closePion()
 	}

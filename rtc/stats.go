@@ -139,6 +139,26 @@ func (p *Peer) decline(peer string, why Decline) {
 	}
 }
 
+// ended counts a connection that is no more, and tells of it.
+func (p *Peer) ended(peer string, why End) {
+	p.counts.ended[why].Add(1)
+	if p.cfg.Ended != nil {
+		p.cfg.Ended(clip(peer), why)
+	}
+}
+
+// Fullest returns of how many addresses there are connections which count, and
+// which part of what one may have the one has that has the most.
+func (p *Peer) Fullest() (addresses int, part float64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	most := 0
+	for _, n := range p.perAddress {
+		most = max(most, n)
+	}
+	return len(p.perAddress), float64(most) / float64(p.cfg.MaxSessionsPerAddress)
+}
+
 // Stats returns the counts of this moment.
 func (p *Peer) Stats() Stats {
 	p.mu.Lock()

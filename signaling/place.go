@@ -31,12 +31,13 @@ type places struct {
 	cfg *settings // changed under the registry's lock
 
 	known map[netip.Addr]*place
-	idle  list.List // of *place, the one not seen for longest first
-	all   holdings  // of all sockets; those at places that are spared have no other
+	idle  list.List   // of *place, the one not seen for longest first
+	crowd map[int]int // how many places have so many open sockets, of those that have any
+	all   holdings    // of all sockets; those at places that are spared have no other
 }
 
 func newPlaces(live *settings) *places {
-	p := &places{cfg: live, known: make(map[netip.Addr]*place)}
+	p := &places{cfg: live, known: make(map[netip.Addr]*place), crowd: make(map[int]int)}
 	cfg := live.get()
 	p.all.in.limit, p.all.out.limit, p.all.sent.limit = int64(cfg.InboundTotal), int64(cfg.OutboundTotal), math.MaxInt64
 	return p
@@ -67,7 +68,7 @@ func (p *places) enter(addr netip.Addr, now time.Duration) (*place, Refusal) {
 	case !pl.connects.take(now, perSecond(cfg.ConnectRate, cfg.ConnectBurst)):
 		return nil, RefusedConnects
 	}
-	pl.sockets++
+	p.count(pl, 1)
 	pl.pending++
 	return pl, ""
 }
@@ -92,11 +93,31 @@ func (p *places) leave(pl *place, pending bool, now time.Duration) {
 	if pl == nil {
 		return
 	}
-	pl.sockets--
+	p.count(pl, -1)
 	if pending {
 		pl.pending--
 	}
 	p.rest(pl, now)
+}
+
+// count notes that a place has a socket more, or less.
+func (p *places) count(pl *place, more int) {
+	if p.crowd[pl.sockets]--; p.crowd[pl.sockets] <= 0 {
+		delete(p.crowd, pl.sockets)
+	}
+	if pl.sockets += more; pl.sockets > 0 {
+		p.crowd[pl.sockets]++
+	}
+}
+
+// fullest returns how many places have sockets, and how many the one has that
+// has the most. It looks at none of them: there may be very many.
+func (p *places) fullest() (places, most int) {
+	for sockets, n := range p.crowd {
+		places += n
+		most = max(most, sockets)
+	}
+	return places, most
 }
 
 // call counts a request for /id or /peers, and is false if it must be refused.

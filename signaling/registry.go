@@ -261,6 +261,14 @@ func (r *registry) abort() {
 	}
 }
 
+// fullest is that of the places, as a part of what one may have.
+func (r *registry) fullest() (places int, part float64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	places, most := r.places.fullest()
+	return places, float64(most) / float64(r.places.cfg.get().SocketsPerAddress)
+}
+
 func (r *registry) fill(s *Stats) {
 	r.stats.fill(s)
 	r.mu.Lock()

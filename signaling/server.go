@@ -28,6 +28,8 @@ type Hooks struct {
 
 	// Refused is told who was refused, and why. Many goroutines call it, at once.
 	Refused func(remote string, why Refusal)
+	// Ended is told whose socket holds its id no more, and why, after Disconnected.
+	Ended func(remote string, why End)
 }
 
 // A Peer is a registered id and the socket that holds it.
@@ -150,6 +152,10 @@ func (s *Server) Stats() Stats {
 	return st
 }
 
+// Fullest returns of how many addresses there are sockets which count, and which
+// part of what one may have the one has that has the most.
+func (s *Server) Fullest() (addresses int, part float64) { return s.registry.fullest() }
+
 // refused counts a refusal of whoever is at remote, and tells of it.
 func (s *Server) refused(remote string, why Refusal) {
 	s.registry.stats.refused[why].Add(1)
@@ -171,6 +177,9 @@ func (s *Server) tell(e event) {
 		call(s.hooks.Left, e.peer)
 	case eventDisconnected:
 		call(s.hooks.Disconnected, e.peer)
+		if s.hooks.Ended != nil {
+			s.hooks.Ended(e.from, e.end)
+		}
 	}
 }
 

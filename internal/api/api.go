@@ -27,8 +27,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/semaphore"
-
 	"github.com/liberdus/liberdus/internal/ledger"
 	"github.com/liberdus/liberdus/internal/rpc"
 	"github.com/liberdus/liberdus/internal/signing"
@@ -74,11 +72,12 @@ type API struct {
 
 	// injecting bounds the bytes of the transactions in hand, by all doors:
 	// parsed, a hostile one takes about fifty times its size.
-	injecting *semaphore.Weighted
+	injecting *room
 
-	bodies bodies
-	counts counters
-	caller func(*http.Request) netip.Addr // see Callers
+	bodies  bodies
+	counts  counters
+	caller  func(*http.Request) netip.Addr // see Callers
+	limited func(who string, by rpc.Limit) // see Limited
 
 	zippers sync.Pool // of *gzip.Writer
 }
@@ -102,8 +101,9 @@ func New(l Ledger, nodeInfo func() signing.Object, log *slog.Logger) *API {
 
 // prepare makes what does not depend on what is behind.
 func (a *API) prepare() {
-	a.injecting, a.zippers = semaphore.NewWeighted(maxInjecting), sync.Pool{New: newZipper}
+	a.injecting, a.zippers = newRoom(maxInjecting), sync.Pool{New: newZipper}
 	a.bodies, a.caller = newBodies(), func(*http.Request) netip.Addr { return netip.Addr{} }
+	a.limited = func(string, rpc.Limit) {}
 	a.routes, a.counts = a.table(), newCounters()
 }
 
@@ -151,10 +151,20 @@ func (a *API) find(r rpc.Request) (found, *rpc.Response) {
 	return found{}, new(a.missing(path, r))
 }
 
-// answer answers a request whose route is found, from the ledger or from the
-// node behind this one.
+// answer answers a request whose route is found, and notes it there.
 func (a *API) answer(ctx context.Context, f found, r rpc.Request) rpc.Response {
-	defer f.took.Since(time.Now())
+	began := time.Now()
+	resp := a.ask(ctx, f, r)
+	f.took.Since(began)
+	if class, ok := classOf(resp); ok {
+		f.answered[class].Add(1)
+	}
+	return resp
+}
+
+// ask gets the answer from the ledger, from the node behind this one, or from
+// those of a network.
+func (a *API) ask(ctx context.Context, f found, r rpc.Request) rpc.Response {
 	if a.nodes != nil && !f.here {
 		return a.askOn(ctx, f, r)
 	}

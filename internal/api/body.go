@@ -11,8 +11,6 @@ import (
 	"os"
 	"time"
 
-	"golang.org/x/sync/semaphore"
-
 	"github.com/liberdus/liberdus/internal/rpc"
 )
 
@@ -28,12 +26,12 @@ const (
 // Bodies are the buffers of requests over HTTP. They are charged as they grow,
 // not by what a header claims: who sends nothing takes nothing from others.
 type bodies struct {
-	all    *semaphore.Weighted
+	all    *room
 	shares *rpc.Shares
 }
 
 func newBodies() bodies {
-	return bodies{semaphore.NewWeighted(maxBodies), rpc.NewShares(bodiesShare)}
+	return bodies{newRoom(maxBodies), rpc.NewShares(bodiesShare)}
 }
 
 // A body is a buffer and what is charged for it.
@@ -44,19 +42,21 @@ type body struct {
 	charged int64
 }
 
-// errNoRoom says that bodies take all that they may.
-var errNoRoom = fmt.Errorf("too many large bodies at once")
+// noRoom says that bodies take all that they may, by that limit.
+func noRoom(by rpc.Limit) *rpc.Response {
+	return new(rpc.FaultAfter("too many large bodies at once", bodyRetry).By(by))
+}
 
 // grow makes room for more, twice as much as there was.
-func (b *body) grow(most int64) error {
+func (b *body) grow(most int64) *rpc.Response {
 	size := min(max(freeBody, 2*int64(cap(b.text))), most)
 	more := max(0, size-freeBody) - b.charged
-	if !b.of.all.TryAcquire(more) {
-		return errNoRoom
+	if !b.of.all.tryTake(more) {
+		return noRoom(rpc.LimitBodies)
 	}
 	if !b.of.shares.Take(b.caller, more) {
-		b.of.all.Release(more)
-		return errNoRoom
+		b.of.all.give(more)
+		return noRoom(rpc.LimitBodiesOfOne)
 	}
 	b.charged += more
 	larger := make([]byte, len(b.text), size)
@@ -67,7 +67,7 @@ func (b *body) grow(most int64) error {
 
 // release gives the buffer up.
 func (b *body) release() {
-	b.of.all.Release(b.charged)
+	b.of.all.give(b.charged)
 	b.of.shares.Give(b.caller, b.charged)
 	b.text, b.charged = nil, 0
 }
@@ -80,8 +80,8 @@ func (b *body) read(r *http.Request) *rpc.Response {
 	}
 	for {
 		if len(b.text) == cap(b.text) && int64(len(b.text)) < most {
-			if err := b.grow(most); err != nil {
-				return new(rpc.FaultAfter(err.Error(), bodyRetry))
+			if fault := b.grow(most); fault != nil {
+				return fault
 			}
 		}
 		if int64(len(b.text)) == most { // is that all?

@@ -51,10 +51,10 @@ func (a *API) askOn(ctx context.Context, f found, r rpc.Request) rpc.Response {
 // injectOver hands a transaction on, every byte of it.
 func (a *API) injectOver(ctx context.Context, r rpc.Request) rpc.Response {
 	size := min(int64(len(r.Body)), maxInjecting)
-	if a.injecting.Acquire(ctx, size) != nil {
-		return rpc.Fault(rpc.Busy, "too many transactions at once")
+	if a.injecting.take(ctx, size) != nil {
+		return rpc.Fault(rpc.Busy, "too many transactions at once").By(rpc.LimitInjects)
 	}
-	defer a.injecting.Release(size)
+	defer a.injecting.give(size)
 	if _, err := signing.ParseObject(r.Body); err != nil {
 		return rpc.Fault(rpc.BadRequest, notTransaction(err))
 	}

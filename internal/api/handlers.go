@@ -14,10 +14,10 @@ import (
 // They do so, too, if tx is not the text of an object, or there is no body.
 func (a *API) inject(ctx context.Context, _ params, r rpc.Request) (rpc.Response, error) {
 	size := min(int64(len(r.Body)), maxInjecting)
-	if a.injecting.Acquire(ctx, size) != nil { // it waited as long as it might
-		return rpc.Fault(rpc.Busy, "too many transactions at once"), nil
+	if a.injecting.take(ctx, size) != nil { // it waited as long as it might
+		return rpc.Fault(rpc.Busy, "too many transactions at once").By(rpc.LimitInjects), nil
 	}
-	defer a.injecting.Release(size)
+	defer a.injecting.give(size)
 	if len(r.Body) == 0 {
 		return threw(), nil
 	}

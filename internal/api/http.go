@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"net/netip"
 	"strconv"
@@ -32,7 +33,11 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(rpc.WithCaller(r.Context(), a.caller(r)), httpTimeout)
 	defer cancel()
-	a.write(w, r, a.count(DoorHTTP, a.answerHTTP(ctx, w, r)))
+	resp := a.answerHTTP(ctx, w, r)
+	if resp.Limit != "" {
+		a.limited(whoIs(ctx, r), resp.Limit)
+	}
+	a.write(w, r, a.count(DoorHTTP, resp))
 }
 
 // answerHTTP finds the route first: what has none, or wants no body, is
@@ -61,6 +66,23 @@ func (a *API) answerHTTP(ctx context.Context, w http.ResponseWriter, r *http.Req
 // where an address has its share of something; the zero Addr is not counted. It
 // comes before the first request.
 func (a *API) Callers(of func(*http.Request) netip.Addr) { a.caller = of }
+
+// Limited has told be told of each request over HTTP that a limit has refused:
+// whose address, and by which. It comes before the first request, and many
+// goroutines call told at once.
+func (a *API) Limited(told func(who string, by rpc.Limit)) { a.limited = told }
+
+// whoIs is the address under which a request counts, or else that of its connection.
+func whoIs(ctx context.Context, r *http.Request) string {
+	if place := rpc.CallerOf(ctx); place.IsValid() {
+		return place.String()
+	}
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return ""
+	}
+	return host
+}
 
 // target is what a data channel's request has for its url: the request's own
 // words, or, of one that names the host, too, those for the path.

@@ -16,6 +16,7 @@ type route struct {
 	here            bool     // and even at a gateway
 	steps           []string // of the pattern
 	took            *tally.Histogram
+	answered        tally.Counts[Class]
 }
 
 // table returns the routes of this node. Where several fit, the first counts:
@@ -24,7 +25,7 @@ type route struct {
 func (a *API) table() []route {
 	var routes []route
 	for _, rt := range slices.Concat(a.ofAccounts(), a.ofTheNode(), a.ofNetworkAccount(), ofGovernance()) {
-		rt.steps, rt.took = strings.Split(rt.pattern, "/"), newTimes()
+		rt.steps, rt.took, rt.answered = strings.Split(rt.pattern, "/"), newTimes(), tally.Of(allClasses[:])
 		routes = append(routes, rt)
 	}
 	return routes

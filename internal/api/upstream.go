@@ -74,10 +74,10 @@ func (a *API) literalOn(ctx context.Context, rt route, r rpc.Request) rpc.Respon
 // refuse itself.
 func (a *API) injectOn(ctx context.Context, r rpc.Request) rpc.Response {
 	size := min(int64(len(r.Body)), maxInjecting)
-	if a.injecting.Acquire(ctx, size) != nil {
-		return rpc.Fault(rpc.Busy, "too many transactions at once")
+	if a.injecting.take(ctx, size) != nil {
+		return rpc.Fault(rpc.Busy, "too many transactions at once").By(rpc.LimitInjects)
 	}
-	defer a.injecting.Release(size)
+	defer a.injecting.give(size)
 	body := []byte(r.Body)
 	var members map[string]json.RawMessage
 	if json.Unmarshal(body, &members) == nil && members != nil && members["tx"] == nil {

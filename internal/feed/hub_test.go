@@ -165,21 +165,21 @@ func TestLimits(t *testing.T) {
 		h, end := run(t, cfg, a.look)
 		_, _, stop := watch(t, h, "a", 0)
 		watch(t, h, "b", 0)
-		refused := func(account, want string) {
+		refused := func(account, want string, by rpc.Limit) {
 			t.Helper()
-			if _, _, fault := h.Watch(t.Context(), account, 0, &watcher{}); fault == nil || !strings.Contains(string(fault.Body), want) {
-				t.Errorf("Watch(%s) = %v, want %s", account, fault, want)
+			if _, _, fault := h.Watch(t.Context(), account, 0, &watcher{}); fault == nil || !strings.Contains(string(fault.Body), want) || fault.Limit != by {
+				t.Errorf("Watch(%s) = %v, want %s by %q", account, fault, want, by)
 			}
 		}
-		refused("c", `"busy"`)
+		refused("c", `"busy"`, rpc.LimitAccounts)
 		watch(t, h, "a", 0)
-		refused("a", `"busy"`)
+		refused("a", `"busy"`, rpc.LimitSubscriptions)
 		stop()
 		watch(t, h, "b", 0)
 		a.fail(errDown)
-		refused("../a", `"bad-request"`)
+		refused("../a", `"bad-request"`, "")
 		end()
-		refused("a", `"unavailable"`)
+		refused("a", `"unavailable"`, "")
 	})
 }
 

@@ -22,6 +22,18 @@ func (h *Hub) Prepare(accounts, watchers int) (apply func(), err error) {
 	}, nil
 }
 
+// Fullest returns how many addresses watch anything, and which part of what one
+// may watch the one has that has the most.
+func (h *Hub) Fullest() (addresses int, part float64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	most := 0
+	for _, n := range h.held {
+		most = max(most, n)
+	}
+	return len(h.held), float64(most) / float64(h.mostOfOne())
+}
+
 // Stats returns how the hub stands.
 func (h *Hub) Stats() Stats {
 	h.mu.Lock()

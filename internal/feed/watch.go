@@ -26,7 +26,7 @@ func (h *Hub) Watch(ctx context.Context, account string, since int64, w rpc.Watc
 		h.leave(t, nil, place)
 		switch {
 		case errors.Is(err, errBusy):
-			return 0, nil, new(rpc.FaultAfter("the node looks at too many accounts that were not watched before", firstWait))
+			return 0, nil, new(rpc.FaultAfter("the node looks at too many accounts that were not watched before", firstWait).By(rpc.LimitFirstLooks))
 		case ctx.Err() != nil:
 			return 0, nil, new(rpc.Fault(rpc.Timeout, "the node did not finish in time"))
 		}
@@ -66,11 +66,11 @@ func (h *Hub) join(account string, place netip.Addr) (*topic, *rpc.Response) {
 	case h.closed:
 		return nil, new(goingAway())
 	case h.watchers >= h.cfg.Watchers:
-		return nil, new(rpc.FaultAfter("the node has all the subscriptions that it may have", retryAfter))
+		return nil, new(rpc.FaultAfter("the node has all the subscriptions that it may have", retryAfter).By(rpc.LimitSubscriptions))
 	case place.IsValid() && h.held[place] >= h.mostOfOne():
-		return nil, new(rpc.FaultAfter("this address has all the subscriptions that one may have", retryAfter))
+		return nil, new(rpc.FaultAfter("this address has all the subscriptions that one may have", retryAfter).By(rpc.LimitSubscriptionsOfOne))
 	case t == nil && len(h.topics) >= h.cfg.Accounts:
-		return nil, new(rpc.FaultAfter("the node watches all the accounts that it may watch", retryAfter))
+		return nil, new(rpc.FaultAfter("the node watches all the accounts that it may watch", retryAfter).By(rpc.LimitAccounts))
 	case t == nil:
 		t = &topic{account: account, place: notDue, wait: h.cfg.Poll, watchers: make(map[*watch]struct{}), from: make(map[netip.Addr]int)}
 		h.topics[account] = t

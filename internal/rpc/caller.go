@@ -52,6 +52,18 @@ func (s *Shares) Take(place netip.Addr, n int64) bool {
 	return true
 }
 
+// Fullest returns how many addresses hold something, and which part of what one
+// may hold the one holds that holds the most.
+func (s *Shares) Fullest() (places int, part float64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var most int64
+	for _, n := range s.held {
+		most = max(most, n)
+	}
+	return len(s.held), float64(most) / float64(s.most)
+}
+
 // Give takes n back that the address holds.
 func (s *Shares) Give(place netip.Addr, n int64) {
 	if !place.IsValid() {

@@ -37,6 +37,16 @@ func TestShares(t *testing.T) {
 			t.Errorf("%s: Take(%v, %d) = %v, want %v", tt.name, tt.addr, tt.n, got, tt.want)
 		}
 	}
+	if n, part := s.Fullest(); n != 2 || part != 1 {
+		t.Errorf("Fullest = %d, %v, want 2 addresses, the one with all of its part", n, part)
+	}
+	s.Give(other, 8)
+	s.Give(one, 5)
+	if n, part := s.Fullest(); n != 2 || part != 0.5 {
+		t.Errorf("Fullest = %d, %v, want 2 addresses, the one with half of its part", n, part)
+	}
+	s.Give(other, 2)
+	s.Take(one, 5)
 	s.Give(netip.Addr{}, 1000)
 	s.Give(one, 10)
 	if !s.Take(one, 10) {

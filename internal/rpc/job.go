@@ -52,7 +52,7 @@ func (v *server) job(ctx context.Context, msg []byte, err error) *job {
 	}
 	j.ctx.parent, j.ctx.deadline = ctx, now.Add(limit)
 	if j.fault == nil && j.delay > limit {
-		j.fault = new(FaultAfter("too many requests a second to answer this one in its time", j.delay))
+		j.fault = new(FaultAfter("too many requests a second to answer this one in its time", j.delay).By(LimitDeadline))
 	}
 	return j
 }

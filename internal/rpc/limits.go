@@ -174,7 +174,7 @@ func (m *meter) pace(now time.Time) (time.Duration, *Response) {
 	if delay > limits.cfg.MaxDelay {
 		own.CancelAt(now)
 		m.limits.refusedRate.Add(1)
-		return 0, new(FaultAfter("too many requests a second on this connection", delay))
+		return 0, new(FaultAfter("too many requests a second on this connection", delay).By(LimitRate))
 	}
 	total := limits.total.ReserveN(now, 1)
 	all := total.DelayFrom(now)
@@ -182,7 +182,7 @@ func (m *meter) pace(now time.Time) (time.Duration, *Response) {
 		total.CancelAt(now)
 		own.CancelAt(now)
 		m.limits.refusedTotal.Add(1)
-		return 0, new(FaultAfter("the node has too many requests a second", all))
+		return 0, new(FaultAfter("the node has too many requests a second", all).By(LimitTotalRate))
 	}
 	if delay = max(delay, all); delay > 0 {
 		m.limits.delayed.Add(1)
@@ -213,7 +213,7 @@ func (m *meter) hold(ctx context.Context, n int) (h holding, busy *Response) {
 		defer cancel()
 		if h.of.Acquire(ctx, h.weight) != nil {
 			m.limits.refusedBytes.Add(1)
-			return holding{}, new(FaultAfter("the node has too many requests in hand", limits.cfg.MaxDelay))
+			return holding{}, new(FaultAfter("the node has too many requests in hand", limits.cfg.MaxDelay).By(LimitBytes))
 		}
 	}
 	m.limits.held.Add(h.weight)

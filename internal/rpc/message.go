@@ -51,6 +51,7 @@ type Response struct {
 	Body        []byte
 	ContentType string
 	RetryAfter  time.Duration // of a fault, over HTTP; 0: nothing is known of it
+	Limit       Limit         // that is the reason of a fault; it is not sent
 
 	encoded      bool          // the body is known to be JSON
 	subscription *subscription // begins with this reply; nil if none does

@@ -118,7 +118,7 @@ func (s *subscriptions) add() (*subscription, *Response) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if n := len(s.byID); n >= s.v.cfg.Subscriptions {
-		return nil, new(Fault(Busy, fmt.Sprintf("this connection has %d subscriptions, which is all it may have: end one first", n)))
+		return nil, new(Fault(Busy, fmt.Sprintf("this connection has %d subscriptions, which is all it may have: end one first", n)).By(LimitStream))
 	}
 	if s.byID == nil {
 		s.byID = make(map[string]*subscription)

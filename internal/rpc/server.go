@@ -45,6 +45,9 @@ type ServerConfig struct {
 	// Malformed tells the error of a message that could not be read; nil if the
 	// stream has none.
 	Malformed func(error) bool
+	// Refused is told of each request that a limit has refused, and by which; nil:
+	// nobody is. Many goroutines call it, at once.
+	Refused func(Limit)
 	// Feed is what peers may subscribe to; nil leaves that to the handler.
 	// Subscriptions is how many a stream may have.
 	Feed          Feed
@@ -189,6 +192,9 @@ func (v *server) settle(j *job, resp Response) {
 	j.once.Do(func() {
 		sent = true
 		defer v.workers.replied(j)
+		if resp.Limit != "" && v.cfg.Refused != nil {
+			v.cfg.Refused(resp.Limit)
+		}
 		buf := replies.Get().(*[]byte)
 		*buf = v.encode((*buf)[:0], j, resp)
 		if err := v.stream.Send(v.ctx, *buf); err != nil && v.ctx.Err() == nil {

@@ -40,13 +40,14 @@ func (n *Node) do(ctx context.Context, d door, method, path string, body []byte)
 	ctx, cancel := context.WithTimeout(ctx, n.cfg.Timeout)
 	defer cancel()
 	resp, err := n.enter(ctx, d, method, path, body)
+	n.counts.end(err, ctx.Err() != nil)
 	if err == nil {
 		return resp
 	}
 	n.log.Debug("no answer", "method", method, "path", path, "err", err)
 	switch {
 	case errors.Is(err, errBusy): // it was not sent
-		return rpc.FaultAfter("too many requests wait for the node", time.Second)
+		return rpc.FaultAfter("too many requests wait for the node", time.Second).By(rpc.LimitNode)
 	case errors.Is(err, errTooLarge):
 		return rpc.Fault(rpc.TooLarge, fmt.Sprintf("the node's answer has more than %d bytes", n.cfg.MaxAnswer))
 	case ctx.Err() != nil:
@@ -62,6 +63,7 @@ func (n *Node) enter(ctx context.Context, d door, method, path string, body []by
 		return rpc.Response{}, err
 	}
 	defer d.lane.leave(place)
+	defer n.counts.took[d.way].Since(time.Now())
 	return n.ask(ctx, d, method, path, body)
 }
 

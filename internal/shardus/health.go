@@ -173,7 +173,10 @@ func isKey(s string) bool { return len(s) == 64 && strings.Trim(s, "0123456789ab
 
 // look reads the JSON that the node has at path.
 func (n *Node) look(ctx context.Context, path string, v any) error {
+	began := time.Now()
 	resp, err := n.ask(ctx, n.own, http.MethodGet, path, nil)
+	n.counts.took[WayProbe].Since(began)
+	n.counts.end(err, ctx.Err() != nil)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return &illness{"the node does not answer in time", err}

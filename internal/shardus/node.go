@@ -63,6 +63,7 @@ type Node struct {
 	injects door
 	own     door // for probes and looks, which nobody else holds up
 	log     *slog.Logger
+	counts  counters
 
 	mu        sync.Mutex
 	unwell    error         // guarded by mu; nil while the node can be used
@@ -84,20 +85,22 @@ func New(cfg Config, log *slog.Logger) (*Node, error) {
 	dialer := &net.Dialer{Timeout: 2 * time.Second, KeepAlive: 15 * time.Second}
 	return &Node{
 		cfg: cfg, base: base, log: log.With("part", "node", "node", base.Host),
-		reads: newDoor(cfg.Connections, cfg.Queue, dialer), injects: newDoor(cfg.Injects, cfg.Queue, dialer),
-		own:    newDoor(cfg.Looks, cfg.Queue, dialer),
+		reads: newDoor(WayRead, cfg.Connections, cfg.Queue, dialer), injects: newDoor(WayInject, cfg.Injects, cfg.Queue, dialer),
+		own: newDoor(WayLook, cfg.Looks, cfg.Queue, dialer), counts: newCounters(),
 		unwell: errNotAsked, changed: make(chan struct{}),
 	}, nil
 }
 
 // A door is a way to the node: connections, and who may use them.
 type door struct {
+	way       Way
 	transport *http.Transport
 	lane      *lane
 }
 
-func newDoor(connections, queue int, dialer *net.Dialer) door {
+func newDoor(way Way, connections, queue int, dialer *net.Dialer) door {
 	return door{
+		way:  way,
 		lane: newLane(connections, max(1, connections/4), queue),
 		transport: &http.Transport{ // no proxy: the node is near
 			DialContext:            dialer.DialContext,

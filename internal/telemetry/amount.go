@@ -28,5 +28,8 @@ func share(b Budget) int {
 	return int(min(100, 100*b.Used/b.Limit))
 }
 
+// percent is a part of 1 in percent.
+func percent(part float64) int { return int(100 * part) }
+
 // words writes the name of something counted for people.
 func words(name string) string { return strings.ReplaceAll(name, "_", " ") }

@@ -32,6 +32,13 @@ type Budget struct {
 	Bytes bool // they are bytes
 }
 
+// A Share is something of which each address may have a part.
+type Share struct {
+	Of        string
+	Addresses int     // that have any
+	Fullest   float64 // which part of what one may have the one has that has the most
+}
+
 // A Count is how often something happened.
 type Count struct {
 	Name string
@@ -43,6 +50,7 @@ type View struct {
 	Role    string
 	Facts   []Fact   // such as where it listens
 	Budgets []Budget // what there may be so much of
+	Shares  []Share  // what each address may have a part of
 	Refused []Count  // by reason
 	Dropped []Count  // by reason
 	Checks  []Check
@@ -86,7 +94,7 @@ type Ops struct {
 func NewOps(cfg OpsConfig) (*Ops, error) {
 	o := &Ops{cfg: cfg, began: time.Now(), mux: http.NewServeMux(), sites: http.NewCrossOriginProtection()}
 	var err error
-	if o.page, err = template.New("ops.html").Funcs(template.FuncMap{"amount": amount, "share": share, "words": words}).ParseFS(opsFiles, "ops.html"); err != nil {
+	if o.page, err = template.New("ops.html").Funcs(template.FuncMap{"amount": amount, "share": share, "percent": percent, "words": words}).ParseFS(opsFiles, "ops.html"); err != nil {
 		return nil, err
 	}
 	o.mux.HandleFunc("GET /{$}", o.servePage)

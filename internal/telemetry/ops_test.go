@@ -152,19 +152,27 @@ func TestOpsPage(t *testing.T) {
 	o.views = []telemetry.View{{
 		Role: "consensor", Facts: []telemetry.Fact{{Name: "peer id", Value: nasty}},
 		Budgets: []telemetry.Budget{{Of: "bytes_unread", Used: 1 << 20, Limit: 4 << 20, Bytes: true}, {Of: "sessions", Used: 3, Limit: 0}},
+		Shares:  []telemetry.Share{{Of: "polls", Addresses: 42, Fullest: 0.75}},
 		Refused: []telemetry.Count{{Name: "crowded", N: 7}}, Checks: []telemetry.Check{{Name: "disk", Err: nasty}},
 	}}
 	for i := range 101 {
 		o.refusals.Note("offers", "rate", fmt.Sprintf("peer%d%s", i, nasty))
 	}
+	for range 7 {
+		o.refusals.Note("requests", "rate", "the same again")
+	}
+	if last := o.refusals.Last(); len(last) != 100 || last[0].Who != "the same again" || last[0].Times != 7 || last[1].Times != 1 {
+		t.Errorf("remembered are %d refusals, the last %+v; want 100, the last of 7 times", len(last), last[0])
+	}
+	o.refusals.Note("offers", "rate", "peer50"+nasty) // comes to the front
 	got := o.ask("GET", "/", "")
 	text := got.Body.String()
-	for _, want := range []string{"not ready", "bytes unread", "1 MiB", "4 MiB", "25 %", "crowded", ">7<", "peer100", "peer1&lt;", "1.2.3"} {
+	for _, want := range []string{"<td>2</td><td>offers</td>", "<td>7</td><td>requests</td>", ">42</td><td>75 %", "not ready", "bytes unread", "1 MiB", "4 MiB", "25 %", "crowded", ">7<", "peer100", "peer2&lt;", "1.2.3"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}
-	for _, not := range []string{"<script", "peer0&lt;"} {
+	for _, not := range []string{"<script", "peer1&lt;"} {
 		if strings.Contains(text, not) {
 			t.Errorf("the page has %q", not)
 		}
