@@ -35,6 +35,7 @@ func gatewayCommand() *cli.Command {
 			texts("trusted-proxy", "`NETWORK` of proxies whose X-Forwarded-For is believed, repeatable", "none"),
 			number("requests", "`N` requests in hand at once, polls apart", "512"),
 			number("max-polls", "`N` long polls held at once", "1024"),
+			ops(),
 		}, slices.Concat(networkFlags(), peerFlags())...)...),
 		Action: runGateway,
 	}
@@ -45,23 +46,43 @@ func runGateway(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	f, log, err := load(c)
+	f, err := gatewayConfig(c)
 	if err != nil {
 		return err
 	}
-	config.Override(&f.Client, c)
-	config.Override(&f.Gateway, c)
-	if err := errors.Join(noArgs(c), f.Client.Validate(), f.Gateway.Validate()); err != nil {
-		return &roles.UsageError{Err: err}
+	s, err := newServer(c, f.Gateway.LogLevel)
+	if err != nil {
+		return err
 	}
+	defer s.close()
 	defer heap.Floor(nodeHeap)()
-	g, err := roles.NewGateway(f.Gateway, clientConfig(f.Client), log)
+	g, err := roles.NewGateway(f.Gateway, clientConfig(f.Client), s.log)
 	if err != nil {
 		return err
 	}
 	defer g.Close()
+	g.Within(reloads(s, gatewayConfig, func(now config.File) string { return now.Gateway.LogLevel }, func(now config.File) ([]string, error) {
+		if err := roles.Unchanged(f.Client, now.Client); err != nil {
+			return nil, fmt.Errorf("[client] %w", err)
+		}
+		return g.Reload(now.Gateway)
+	}))
 	outliveReaders()
-	return g.Run(c.Context, func() { welcome(g, form) })
+	return g.Run(s.ctx, func() { welcome(g, form) })
+}
+
+// gatewayConfig returns the checked settings of a gateway and of its network.
+func gatewayConfig(c *cli.Context) (config.File, error) {
+	f, err := config.Load(c.String("config"))
+	if err != nil {
+		return f, &roles.UsageError{Err: err}
+	}
+	config.Override(&f.Client, c)
+	config.Override(&f.Gateway, c)
+	if err := errors.Join(noArgs(c), f.Client.Validate(), f.Gateway.Validate()); err != nil {
+		return f, &roles.UsageError{Err: err}
+	}
+	return f, nil
 }
 
 // welcome prints where the gateway is: for programs, or for people.

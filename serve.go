@@ -31,11 +31,13 @@ type server struct {
 
 var errHungUp = errors.New("the terminal has gone")
 
-// servers are the commands that SIGHUP has read their settings again.
+// servers are the commands that SIGHUP has read their settings again, beside the gateway.
 var servers = []string{"archiver", "consensor", "devnet"}
 
-// isServer reports whether args run a server.
-func isServer(args []string) bool { return len(args) > 1 && slices.Contains(servers, args[1]) }
+// isServer reports whether args run a server. A gateway is one.
+func isServer(args []string) bool {
+	return len(args) > 1 && slices.Contains(servers, args[1]) || len(args) > 2 && args[1] == "client" && args[2] == "gateway"
+}
 
 // newServer prepares to run a server that logs from a level up; empty is the
 // command's own default. Close ends what it began.

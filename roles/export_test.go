@@ -2,6 +2,7 @@ package roles
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"net"
@@ -173,7 +174,7 @@ func Polled(g *Gateway) (watchers, accounts int) {
 }
 
 // Asking returns how many requests g asks nodes for.
-func Asking(g *Gateway) int { return len(g.asker.all) }
+func Asking(g *Gateway) int { return len(g.asker.room.Load().all) }
 
 // InHand returns how many connections of g have a request in hand.
 func InHand(g *Gateway) (n int) {
@@ -197,6 +198,8 @@ func OpsURL(role any) string {
 		o = r.ops
 	case *Consensor:
 		o = r.ops
+	case *Gateway:
+		o = r.ops
 	}
 	return "http://" + o.listener.Addr().String()
 }
@@ -204,11 +207,22 @@ func OpsURL(role any) string {
 // CloseSessions closes n's sessions for good, as n itself does when it stops.
 func CloseSessions(n *Consensor) { n.peer.Close() }
 
-// Metrics returns what d tells on its operator's port.
-func Metrics(d *Devnet) []telemetry.Metric { return d.ops.registry.Metrics() }
+// Metrics returns what all roles tell on their operator's ports: those of a devnet, a
+// gateway, and a node beside another, which need not run.
+func Metrics(d *Devnet, g *Gateway, beside *Consensor) ([]telemetry.Metric, error) {
+	r := telemetry.NewRegistry(Version)
+	err := r.Add("", logGroup(noLog{}))
+	for _, role := range append(d.operated(), g, beside) {
+		name := role.view().Role
+		for _, group := range role.groups() {
+			err = errors.Join(err, r.Add(name, group))
+		}
+	}
+	return r.Metrics(), err
+}
 
-// ArchiverChanges and ConsensorChanges are the keys that can change while they run.
-var ArchiverChanges, ConsensorChanges = archiverChanges, consensorChanges
+// ArchiverChanges, ConsensorChanges and GatewayChanges are the keys that can change while they run.
+var ArchiverChanges, ConsensorChanges, GatewayChanges = archiverChanges, consensorChanges, gatewayChanges
 
 // Settings returns those of a that hold.
 func Settings(a *Archiver) config.Archiver { return a.live }

@@ -3,14 +3,17 @@ package roles
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
-	"slices"
+	"net/http"
+	"net/netip"
+	"sync/atomic"
 
 	"github.com/liberdus/liberdus/internal/api"
 	"github.com/liberdus/liberdus/internal/certs"
 	"github.com/liberdus/liberdus/internal/config"
+	counting "github.com/liberdus/liberdus/internal/tally"
+	"github.com/liberdus/liberdus/internal/telemetry"
 	"github.com/liberdus/liberdus/roles/client"
 )
 
@@ -20,7 +23,6 @@ import (
 //	wallet ── HTTP ──► door ──► internal/api ──► client ── data channels ──► nodes
 type Gateway struct {
 	// Fixed after NewGateway.
-	cfg    config.Gateway
 	log    *slog.Logger
 	http   net.Listener
 	certs  *certs.Files // nil: plain HTTP
@@ -30,7 +32,24 @@ type Gateway struct {
 	api    *api.API
 	gate   *gate
 	doors  doors // of http
+
+	strangers strangers
+	limited   *limited // requests
+	sessions  int      // to keep open
+
+	live      atomic.Pointer[gatewayLive] // that holds now
+	unreached atomic.Pointer[error]       // why no node can be reached; nil: one can
+
+	ops      *opsPort            // nil: none
+	refusals *telemetry.Refusals // nil: nobody looks
+	process  Process             // set by Within
 }
+
+// Within tells the gateway of the process that it runs in. It comes before Run.
+func (g *Gateway) Within(p Process) { g.process = p }
+
+// errNotYet is what is known of the nodes before the first was asked.
+var errNotYet = errors.New("no node has been reached yet")
 
 // maxGatewayConns is how many connections a gateway lets be open at once; one
 // address may have a quarter.
@@ -39,20 +58,25 @@ const maxGatewayConns = 2048
 // NewGateway opens the port of a gateway to the network of cc, which it asks for
 // nothing yet.
 func NewGateway(cfg config.Gateway, cc client.Config, log *slog.Logger) (_ *Gateway, err error) {
-	g := &Gateway{cfg: cfg, log: log.With("role", "gateway")}
+	g := &Gateway{log: log.With("role", "gateway"), sessions: cc.Sessions}
+	g.unreached.Store(new(errNotYet))
 	defer func() {
 		if err != nil {
 			g.Close()
 		}
 	}()
-	exempt, err := cfg.Exempt()
-	if err != nil {
-		return nil, &UsageError{Err: fmt.Errorf("--limit-exempt: %w", err)}
+	if g.ops, err = openOps(cfg.Ops); err != nil {
+		return nil, err
 	}
-	proxies, err := cfg.Proxies()
+	g.refusals = g.ops.last()
+	g.limited, g.strangers = newLimited("requests", g.refusals), strangers{counting.Of([]string{"host", "origin"}), g.refusals}
+	live, door, err := g.prepareLive(cfg)
 	if err != nil {
-		return nil, &UsageError{Err: fmt.Errorf("--trusted-proxy: %w", err)}
+		return nil, err
 	}
+	g.live.Store(live)
+	g.gate = door
+	g.gate.refusals = g.refusals
 	if cfg.TLSCert != "" {
 		if g.certs, err = certs.OpenFiles(cfg.TLSCert, cfg.TLSKey, g.log); err != nil {
 			return nil, &UsageError{Err: err}
@@ -71,11 +95,8 @@ func NewGateway(cfg config.Gateway, cc client.Config, log *slog.Logger) (_ *Gate
 	g.polls = newPollFeed(g.client, cfg.MaxPolls, g.log)
 	g.api = api.NewGateway(g.asker, g.log)
 	g.api.Polls(g.polls, cfg.MaxPolls)
-	g.api.Callers(placesOf(exempt, proxies, g.log))
-	// Those who are exempt count in all, though not by their addresses: a browser's
-	// pages all come from loopback.
-	g.gate = newGate(maxGatewayConns, maxGatewayConns/4, nil, slices.Concat(exempt, proxies), g.log.With("part", "gate"))
-	g.gate.remedy = "name a proxy that speaks for many with --trusted-proxy"
+	g.api.Callers(func(r *http.Request) netip.Addr { return g.live.Load().callers(r) })
+	g.api.Limited(g.limited.note)
 	return g, nil
 }
 
@@ -102,6 +123,10 @@ func (g *Gateway) Run(ctx context.Context, ready func()) error {
 	if g.certs != nil {
 		parts = append(parts, part{"certificate", g.certs.Run})
 	}
+	parts, err := g.ops.with(g.process.with(parts, g.log), g.process, g.log, g)
+	if err != nil {
+		return err
+	}
 	g.warn()
 	return runParts(ctx, g.log, parts...)
 }
@@ -117,7 +142,7 @@ func (g *Gateway) listener() net.Listener {
 // reach says "ready" once it is known whether a node can be reached, and keeps
 // sessions open. Without a node the gateway stays: one may come.
 func (g *Gateway) reach(ctx context.Context, ready func()) error {
-	o := &outage{c: g.client, log: g.log}
+	o := &outage{c: g.client, log: g.log, told: g.reached}
 	switch err := g.client.Connect(ctx); {
 	case ctx.Err() != nil:
 		return nil
@@ -125,12 +150,23 @@ func (g *Gateway) reach(ctx context.Context, ready func()) error {
 		return err
 	case err != nil:
 		o.begins(err)
+	default:
+		g.reached(nil)
 	}
 	g.client.Keep()
-	g.log.Info("ready", "addr", g.http.Addr().String(), "url", g.URL())
+	g.log.Info("ready", append(g.ops.attrs(), "addr", g.http.Addr().String(), "url", g.URL())...)
 	ready()
 	o.run(ctx)
 	return nil
+}
+
+// reached keeps why no node can be reached; nil: one can.
+func (g *Gateway) reached(err error) {
+	if err == nil {
+		g.unreached.Store(nil)
+		return
+	}
+	g.unreached.Store(&err)
 }
 
 func isUsage(err error) bool {
@@ -152,16 +188,20 @@ func (g *Gateway) warn() {
 	}
 }
 
-// counts are the connections that were not served.
+// counts are the connections and requests that were not served.
 func (g *Gateway) counts() counts {
-	return counts{
-		refused: map[string]uint64{"connections": g.gate.refused.Load(), "files": g.doors.refused()},
+	c := counts{
+		refused: g.strangers.counts.Load(),
 		dropped: map[string]uint64{"connections": g.gate.evicted.Load()},
 	}
+	c.refused["connections"], c.refused["files"] = g.gate.refused.Load(), g.doors.refused()
+	g.limited.into(c.refused)
+	return c
 }
 
 // Close gives back what NewGateway opened, and ends the sessions.
 func (g *Gateway) Close() {
+	g.ops.close()
 	if g.http != nil {
 		g.http.Close()
 	}

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/liberdus/liberdus/internal/api"
 	"github.com/liberdus/liberdus/internal/rpc"
+	counting "github.com/liberdus/liberdus/internal/tally"
 	"github.com/liberdus/liberdus/roles/client"
 )
 
@@ -16,9 +18,36 @@ import (
 // it may, and of one address no more than a part.
 type asker struct {
 	c      *client.Client
-	all    chan struct{} // holds a token for each request in hand
+	room   atomic.Pointer[askRoom] // that holds now
+	counts counting.Counts[asked]  // fixed
+}
+
+// An askRoom is where requests are counted that are in hand. Those that have come
+// in stay in theirs.
+type askRoom struct {
+	all    chan struct{} // holds a token for each
 	shares *rpc.Shares
 }
+
+func newAskRoom(most int) *askRoom {
+	return &askRoom{make(chan struct{}, most), rpc.NewShares(int64(max(1, most/askerShare)))}
+}
+
+// An asked says what came of a request that nodes were asked.
+type asked string
+
+// The closed set of them.
+const (
+	askedAnswered  asked = "answered"  // by a node, whatever the status
+	askedRefused   asked = "refused"   // for a limit of the gateway
+	askedUndecided asked = "undecided" // a transaction of which nobody says what became of it
+	askedTooLarge  asked = "too_large" // for a message of a data channel
+	askedUnreached asked = "unreached" // there is no way to a node
+	askedLost      asked = "lost"      // the session ended
+	askedTimeout   asked = "timeout"
+)
+
+var allAsked = [...]asked{askedAnswered, askedRefused, askedUndecided, askedTooLarge, askedUnreached, askedLost, askedTimeout}
 
 var _ api.Nodes = (*asker)(nil)
 
@@ -29,7 +58,9 @@ const askerShare = 4
 const askerRetry = time.Second
 
 func newAsker(c *client.Client, most int) *asker {
-	return &asker{c, make(chan struct{}, most), rpc.NewShares(int64(max(1, most/askerShare)))}
+	a := &asker{c: c, counts: counting.Of(allAsked[:])}
+	a.room.Store(newAskRoom(most))
+	return a
 }
 
 // Ask implements [api.Nodes].
@@ -47,21 +78,43 @@ func (a *asker) Inject(ctx context.Context, body []byte) rpc.Response {
 // inHand counts a request while f asks for it.
 func (a *asker) inHand(ctx context.Context, f func() (client.Answer, error)) rpc.Response {
 	place := rpc.CallerOf(ctx)
-	if !a.shares.Take(place, 1) {
+	room := a.room.Load()
+	if !room.shares.Take(place, 1) {
+		a.counts[askedRefused].Add(1)
 		return rpc.FaultAfter("too many requests of one address at once", askerRetry).By(rpc.LimitGatewayOfOne)
 	}
-	defer a.shares.Give(place, 1)
+	defer room.shares.Give(place, 1)
 	select {
-	case a.all <- struct{}{}:
-		defer func() { <-a.all }()
+	case room.all <- struct{}{}:
+		defer func() { <-room.all }()
 	default:
+		a.counts[askedRefused].Add(1)
 		return rpc.FaultAfter("too many requests at once", askerRetry).By(rpc.LimitGateway)
 	}
 	answer, err := f()
+	a.counts[outcomeOf(answer, err)].Add(1)
 	if err != nil {
 		return faultOf(answer, err)
 	}
 	return responseOf(answer)
+}
+
+// outcomeOf names what came of a request.
+func outcomeOf(a client.Answer, err error) asked {
+	_, undecided := errors.AsType[*client.UndecidedError](err)
+	switch {
+	case err == nil:
+		return askedAnswered
+	case undecided:
+		return askedUndecided
+	case errors.Is(err, rpc.ErrTooLarge):
+		return askedTooLarge
+	case a.Peer == "":
+		return askedUnreached
+	case errors.Is(err, rpc.ErrClosed):
+		return askedLost
+	}
+	return askedTimeout
 }
 
 // responseOf is a node's answer as it goes over HTTP. Some statuses have no

@@ -21,6 +21,8 @@ type outage struct {
 	// Fixed.
 	c   *client.Client
 	log *slog.Logger
+	// told gets why no node can be reached, nil when one can; run calls it.
+	told func(error)
 
 	// Owned by run.
 	since time.Time // of the outage; zero while there is none
@@ -69,6 +71,7 @@ func (o *outage) begins(err error) {
 		return
 	}
 	o.since = time.Now()
+	o.told(err)
 	o.log.Warn("no node can be reached: requests are answered with 503 until one can", "hop", client.Hop(err), "err", err)
 }
 
@@ -78,4 +81,5 @@ func (o *outage) ends() {
 	}
 	o.log.Info("a node can be reached again", "after", time.Since(o.since).Round(time.Second).String())
 	o.since = time.Time{}
+	o.told(nil)
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/liberdus/liberdus/internal/rpc"
@@ -17,19 +18,20 @@ import (
 // for a while: a wallet asks again as soon as it has been answered.
 type pollFeed struct {
 	// Fixed.
-	c      *client.Client
-	now    func() time.Time // by the network's clock
-	most   int              // accounts
-	shares *rpc.Shares      // of polls
-	log    *slog.Logger
-	ctx    context.Context // of the subscriptions
-	stop   context.CancelFunc
-	wg     sync.WaitGroup // of the subscriptions
+	c    *client.Client
+	now  func() time.Time // by the network's clock
+	log  *slog.Logger
+	ctx  context.Context // of the subscriptions
+	stop context.CancelFunc
+	wg   sync.WaitGroup // of the subscriptions
 
 	ended  seldom // subscriptions, by themselves
 	untrue seldom // events, by their times
 
+	shares atomic.Pointer[rpc.Shares] // of polls, that hold now
+
 	mu     sync.Mutex
+	most   int                // guarded by mu; accounts
 	topics map[string]*polled // guarded by mu; by account
 	closed bool               // guarded by mu
 }
@@ -66,10 +68,25 @@ const (
 
 func newPollFeed(c *client.Client, most int, log *slog.Logger) *pollFeed {
 	ctx, stop := context.WithCancel(context.Background())
-	return &pollFeed{
-		c: c, now: c.Now, most: most, shares: rpc.NewShares(int64(max(1, 2*most/pollsShare))), log: log.With("part", "polls"),
-		ctx: ctx, stop: stop, topics: make(map[string]*polled),
-	}
+	f := &pollFeed{c: c, now: c.Now, log: log.With("part", "polls"), ctx: ctx, stop: stop, topics: make(map[string]*polled)}
+	f.hold(most)
+	return f
+}
+
+// hold lets polls watch so many accounts from now on. Those that are watched stay,
+// until nobody asks for them.
+func (f *pollFeed) hold(most int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.most = most
+	f.shares.Store(rpc.NewShares(int64(max(1, 2*most/pollsShare))))
+}
+
+// accounts is how many are watched, and how many may be.
+func (f *pollFeed) accounts() (watched, most int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.topics), f.most
 }
 
 // run waits for the end of ctx; then polls are answered, and subscriptions end.
@@ -92,19 +109,19 @@ func (f *pollFeed) Watch(ctx context.Context, account string, _ int64, w rpc.Wat
 	if err := rpc.CheckAccount(account); err != nil {
 		return 0, nil, new(rpc.Fault(rpc.BadRequest, err.Error()))
 	}
-	place := rpc.CallerOf(ctx)
-	if !f.shares.Take(place, 1) {
+	place, shares := rpc.CallerOf(ctx), f.shares.Load()
+	if !shares.Take(place, 1) {
 		return 0, nil, new(rpc.FaultAfter("too many polls of one address at once", pollAgain).By(rpc.LimitPollsOfOne))
 	}
 	t, fault := f.join(account)
 	if fault != nil {
-		f.shares.Give(place, 1)
+		shares.Give(place, 1)
 		return 0, nil, fault
 	}
 	x := &pollWatch{w}
 	stop = func() {
 		f.leave(t, x)
-		f.shares.Give(place, 1)
+		shares.Give(place, 1)
 	}
 	select {
 	case <-t.stands:

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/liberdus/liberdus/internal/config"
 	"github.com/liberdus/liberdus/internal/telemetry"
 	"github.com/liberdus/liberdus/roles"
 )
@@ -22,7 +23,12 @@ const operations = "../docs/operations/"
 // alerts name none that does not exist.
 func TestOperationsDocuments(t *testing.T) {
 	d := startDevnetOf(t, roles.DevnetConfig{Consensors: 1, Ops: "127.0.0.1:0", Data: t.TempDir()})
-	metrics := roles.Metrics(d)
+	g := startGateway(t, pinned(d), nil)
+	beside := startConsensor(t, d, func(c *config.Consensor) { c.Ledger, c.Node = "shardus", "http://"+d.Consensors[0].Addr() })
+	metrics, err := roles.Metrics(d, g.Gateway, beside)
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Run("metrics.md", func(t *testing.T) {
 		want := describe(metrics)
 		if *writeMetrics {
@@ -135,8 +141,8 @@ func describe(metrics []telemetry.Metric) string {
 
 What ` + "`/metrics`" + ` on the operator's port (` + "`--ops`" + `) tells, beside Go's and the process's own. This page is made from the code, by
 ` + "`go test ./roles -run TestOperationsDocuments -write-metrics`" + `; a test keeps it. Each metric has the label ` + "`role`" + ` as well:
-` + "`archiver`, `consensor`, or, of a devnet, `devnet`, `archiver`, `consensor1`" + ` and so on. All values of labels are known beforehand: no
-peer, account or address is ever one. Beside a node, ` + "`used` and `limit`" + ` also have ` + "`requests_at_node` and `requests_waiting_for_node`" + `.
+` + "`archiver`, `consensor`, `gateway`, or, of a devnet, `devnet`, `archiver`, `consensor1`" + ` and so on. All values of labels are known beforehand: no
+peer, account or address is ever one. The metrics ` + "`node_`" + ` are those of a consensor beside a node, ` + "`gateway_`" + ` those of ` + "`client gateway`" + `.
 
 [dashboard.json](dashboard.json) is for Grafana, [alerts.yml](alerts.yml) for Prometheus, whose job for these is called ` + "`liberdus`" + `.
 

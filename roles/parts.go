@@ -105,13 +105,6 @@ func serveHTTP(name string, l net.Listener, h http.Handler, g *gate, idle time.D
 	}}
 }
 
-// closeAll closes listeners of which none was served.
-func closeAll(list []net.Listener) {
-	for _, l := range list {
-		l.Close()
-	}
-}
-
 // hostPort splits the address that l is really bound to.
 func hostPort(l net.Listener) (host string, port int) {
 	h, p, err := net.SplitHostPort(l.Addr().String())

@@ -35,7 +35,7 @@ func (p Process) with(parts []part, log *slog.Logger) []part {
 	}})
 }
 
-// What can change while an archiver runs, and while a node does: the keys of their
+// What can change while an archiver runs, a node, and a gateway: the keys of their
 // tables. What counts for a session, or a socket, counts from its start.
 var (
 	archiverChanges = []string{
@@ -47,7 +47,17 @@ var (
 		"requests_per_second", "total_requests_per_second", "request_memory", "max_subscriptions_per_session", "max_subscriptions",
 		"max_watched_accounts", "max_polls", "log_level",
 	}
+	gatewayChanges = []string{
+		"tls_cert", "tls_key", "allow_host", "allow_origin", "limit_exempt", "trusted_proxy", "requests", "max_polls", "log_level",
+	}
 )
+
+// Unchanged returns an error that names the keys which differ in two tables of one
+// kind, of which none can change.
+func Unchanged(old, now any) error {
+	_, err := changes(old, now, nil)
+	return err
+}
 
 // changes returns the keys that differ, or an error that names those which may not.
 func changes(old, now any, may []string) ([]string, error) {
@@ -113,14 +123,20 @@ func (a *Archiver) Reload(cfg config.Archiver) ([]string, error) {
 
 // certificate prepares what the public listeners show from now on.
 func (a *Archiver) certificate(cfg config.Archiver) (change, error) {
-	files, ok := a.certs.(*certs.Files)
+	files, _ := a.certs.(*certs.Files)
+	return certificateOf(files, cfg.TLSCert, cfg.TLSKey)
+}
+
+// certificateOf prepares to show other files than those that are shown now; nil
+// shows none.
+func certificateOf(files *certs.Files, cert, key string) (change, error) {
 	switch {
-	case ok != (cfg.TLSCert != ""):
+	case (files != nil) != (cert != ""):
 		return nil, errors.New("tls_cert, tls_key: to begin or end to speak TLS needs a restart")
-	case !ok:
+	case files == nil:
 		return func() {}, nil
 	}
-	return files.Prepare(cfg.TLSCert, cfg.TLSKey)
+	return files.Prepare(cert, key)
 }
 
 // Reload makes other settings hold, without dropping a session, and returns the

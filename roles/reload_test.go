@@ -24,6 +24,7 @@ func TestWhatCanChange(t *testing.T) {
 	}{
 		{"archiver", roles.ArchiverChanges, config.Archiver{}},
 		{"consensor", roles.ConsensorChanges, config.Consensor{}},
+		{"gateway", roles.GatewayChanges, config.Gateway{}},
 	} {
 		for _, key := range tt.keys {
 			if !slices.Contains(config.Keys(tt.table), key) {

@@ -21,6 +21,9 @@ type Gateway struct {
 	TrustedProxy []string `toml:"trusted_proxy"`
 	Requests     int      `toml:"requests"`  // in hand at once, without polls
 	MaxPolls     int      `toml:"max_polls"` // long polls that are held at once
+
+	Ops      string `toml:"ops"`       // address of the operator's port; empty: none
+	LogLevel string `toml:"log_level"` // empty: info
 }
 
 // PortGateway is the default port of a gateway.
@@ -62,6 +65,7 @@ func (g Gateway) Validate() error {
 	if g.MaxPolls < 1 {
 		c.add("max-polls", fmt.Errorf("%d is under 1", g.MaxPolls))
 	}
+	validateOperate(&c, g.Ops, g.LogLevel)
 	return c.err()
 }
 

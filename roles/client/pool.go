@@ -40,6 +40,8 @@ type pool struct {
 	closed  bool      // guarded by mu
 	failed  error     // guarded by mu; why a session could not be opened at last
 
+	counts counts
+
 	lossSaid time.Time // guarded by mu; when it was warned of a lost subscription
 }
 
@@ -180,6 +182,7 @@ func (p *pool) adopt(m *member) bool {
 		}
 	}
 	p.members = append(p.members, m)
+	p.counts.opened.Add(1)
 	p.wg.Go(func() { p.watch(m) })
 	return true
 }
@@ -211,8 +214,11 @@ func (p *pool) watch(m *member) {
 	select {
 	case <-p.ctx.Done():
 	case <-m.ended:
+		p.counts.lost.Add(1)
 	case <-m.ghost():
+		p.counts.givenUp.Add(1)
 	case <-m.worn:
+		p.counts.worn.Add(1)
 		p.replace(m)
 		p.drain(m)
 	}

@@ -90,6 +90,7 @@ func (r *race) run(ctx context.Context) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	r.p.counts.requests.Add(1)
 	r.start(m)
 	slow := time.NewTimer(r.c.after())
 	defer slow.Stop()
@@ -117,6 +118,7 @@ func (r *race) run(ctx context.Context) (answer, error) {
 				return res.answer, afterwards(res.err, err)
 			}
 			r.p.log.Debug("request sent again", "peer", m.peerID, "url", r.r.URL, "after", res.peer, "err", res.err)
+			r.p.counts.again.Add(1)
 			r.start(m)
 		case <-slow.C:
 			r.beside()
@@ -149,7 +151,12 @@ func (r *race) beside() {
 	if m == nil || err != nil {
 		return
 	}
-	if !r.silent() && !r.c.spend() {
+	switch {
+	case r.silent():
+		r.p.counts.silent.Add(1)
+	case r.c.spend():
+		r.p.counts.slow.Add(1)
+	default:
 		r.p.giveBack(m)
 		return
 	}
