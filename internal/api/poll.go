@@ -98,6 +98,8 @@ func (a *API) hold(ctx context.Context, p *poller, after int64) (newest int64, e
 			return newest, nil
 		case <-enough.C:
 			return newest, nil
+		case <-rpc.Gone(ctx): // nobody is to be told
+			return newest, nil
 		case <-ctx.Done():
 			return 0, fmt.Errorf("poll: %w", context.Cause(ctx))
 		}

@@ -70,6 +70,8 @@ func Serve(ctx context.Context, s Stream, cfg ServerConfig, h Handler, log *slog
 	if cfg.Work == nil {
 		cfg.Work = ctx
 	}
+	work, gone := withGone(cfg.Work)
+	cfg.Work = work
 	v := &server{
 		ctx: ctx, stream: s, cfg: cfg, handle: h, log: log,
 		meter: newMeter(cfg.Limits, cfg.Exempt),
@@ -83,6 +85,7 @@ func Serve(ctx context.Context, s Stream, cfg ServerConfig, h Handler, log *slog
 		v.workers.giveUp()
 	})
 	err := v.read()
+	gone()
 	v.workers.finish()
 	v.subscriptions.finish(v.reason(err))
 	if stop() {

@@ -283,3 +283,34 @@ func TestWorkOutlivesTheStream(t *testing.T) {
 		}
 	})
 }
+
+// A handler that waits for what its peer is to be told of learns that the peer has gone; its
+// context goes on.
+func TestGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		node, client := pipe(8)
+		ended := make(chan error, 1)
+		go func() {
+			ended <- rpc.Serve(t.Context(), node, config(), func(ctx context.Context, _ rpc.Request) rpc.Response {
+				select {
+				case <-rpc.Gone(ctx):
+				case <-ctx.Done():
+				}
+				if err := ctx.Err(); err != nil {
+					t.Errorf("the context has ended: %v", err)
+				}
+				return rpc.JSON(nil)
+			}, discard())
+		}()
+		client.send(t, `{"id":1,"url":"a"}`)
+		time.Sleep(time.Second)
+		client.close()
+		start := time.Now()
+		if err := <-ended; !errors.Is(err, errGone) || time.Since(start) != 0 {
+			t.Errorf("Serve = %v after %v, want %v at once", err, time.Since(start), errGone)
+		}
+	})
+	if rpc.Gone(t.Context()) != nil {
+		t.Error("it is known of a request that has no stream")
+	}
+}
