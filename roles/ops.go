@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"strings"
 
+	"github.com/liberdus/liberdus/internal/clientip"
 	"github.com/liberdus/liberdus/internal/telemetry"
 )
 
@@ -121,7 +123,8 @@ func (o *opsPort) serve(p Process, log *slog.Logger, roles ...operated) (part, e
 		log.Warn("the operator's port is open beyond this machine: whoever reaches it sees addresses, changes the log level and may slow the process with pprof",
 			"addr", o.listener.Addr().String(), "remedy", "--ops 127.0.0.1:PORT, or a firewall")
 	}
-	g := newGate(maxOps, maxOps, nil, nil, log)
+	// Its callers share an address, as a rule: who waits for longest makes way.
+	g := newGate(maxOps, maxOps, nil, clientip.Networks{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}, log)
 	g.remedy = "close some of those to the operator's port"
 	return serveHTTP("ops", newDoorway(o.listener, log), handler, g, idleTimeProxy, log), nil
 }

@@ -77,7 +77,7 @@ type OpsConfig struct {
 //	/healthz    200 while the process answers
 //	/readyz     200 while it is of use, else 503 and why
 //	/loglevel   the level of the log; POST or PUT sets it
-//	/debug/pprof/
+//	/debug/pprof/   two at once
 //
 // It is for programs and people near it. A page of another site that a browser
 // nearby has open can neither read it, by a name of its own that leads here, nor
@@ -88,11 +88,13 @@ type Ops struct {
 	page  *template.Template
 	mux   *http.ServeMux
 	sites *http.CrossOriginProtection
+
+	profiles chan struct{} // holds a token for each that is being made
 }
 
 // NewOps returns the handler.
 func NewOps(cfg OpsConfig) (*Ops, error) {
-	o := &Ops{cfg: cfg, began: time.Now(), mux: http.NewServeMux(), sites: http.NewCrossOriginProtection()}
+	o := &Ops{cfg: cfg, began: time.Now(), mux: http.NewServeMux(), sites: http.NewCrossOriginProtection(), profiles: make(chan struct{}, maxProfiles)}
 	var err error
 	if o.page, err = template.New("ops.html").Funcs(template.FuncMap{"amount": amount, "share": share, "percent": percent, "words": words}).ParseFS(opsFiles, "ops.html"); err != nil {
 		return nil, err
@@ -105,11 +107,11 @@ func NewOps(cfg OpsConfig) (*Ops, error) {
 	o.mux.HandleFunc("GET /loglevel", o.serveLevel)
 	o.mux.HandleFunc("POST /loglevel", o.setLevel)
 	o.mux.HandleFunc("PUT /loglevel", o.setLevel)
-	o.mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-	o.mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
-	o.mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-	o.mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
-	o.mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	for path, serve := range map[string]http.HandlerFunc{
+		"": pprof.Index, "cmdline": pprof.Cmdline, "profile": pprof.Profile, "symbol": pprof.Symbol, "trace": pprof.Trace,
+	} {
+		o.mux.HandleFunc("GET "+profilesPath+path, o.profile(serve))
+	}
 	return o, nil
 }
 
@@ -127,7 +129,32 @@ func (o *Ops) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case o.sites.Check(r) != nil || r.URL.Path != "/" && r.Header.Get("Sec-Fetch-Site") == "cross-site":
 		http.Error(w, "pages of other sites may not use this port", http.StatusForbidden)
 	default:
+		if !strings.HasPrefix(r.URL.Path, profilesPath) {
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(readTime)) // an error: nothing is sent by a network
+		}
 		o.mux.ServeHTTP(w, r)
+	}
+}
+
+const (
+	profilesPath = "/debug/pprof/"
+	// maxProfiles are made at once: each costs the process, some stop it.
+	maxProfiles = 2
+	// readTime is how long whoever asks may take to read an answer that is no profile.
+	readTime = 15 * time.Second
+)
+
+// profile has so many profiles be made at once.
+func (o *Ops) profile(serve http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case o.profiles <- struct{}{}:
+			defer func() { <-o.profiles }()
+			serve(w, r)
+		default:
+			w.Header().Set("Retry-After", "10")
+			http.Error(w, "others are being made: ask again when they are done", http.StatusServiceUnavailable)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package telemetry_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -9,7 +10,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/liberdus/liberdus/internal/tally"
 	"github.com/liberdus/liberdus/internal/telemetry"
@@ -224,5 +227,65 @@ func TestMetrics(t *testing.T) {
 	got := o.ask("GET", "/metrics", "")
 	if text, _ := io.ReadAll(got.Body); !strings.Contains(string(text), want) || strings.Contains(string(text), "stranger") {
 		t.Errorf("with a label that was not declared: %d\n%.300s", got.Code, text)
+	}
+}
+
+// No more than two profiles are made at once; all else is answered meanwhile, and they are made
+// again when those are done.
+func TestOpsProfiles(t *testing.T) {
+	o := newOps(t)
+	ctx, stop := context.WithCancel(t.Context())
+	var both sync.WaitGroup
+	for _, path := range []string{"profile", "trace"} {
+		r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/debug/pprof/"+path+"?seconds=60", nil)
+		r.Host = "localhost"
+		both.Go(func() { o.ops.ServeHTTP(httptest.NewRecorder(), r) })
+	}
+	for deadline := time.Now().Add(10 * time.Second); telemetry.Profiles(o.ops) < 2; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("not both profiles are being made")
+		}
+	}
+	if got := o.ask("GET", "/debug/pprof/heap", ""); got.Code != http.StatusServiceUnavailable || got.Header().Get("Retry-After") == "" {
+		t.Errorf("a third profile beside two = %d", got.Code)
+	}
+	for _, path := range []string{"/healthz", "/metrics", "/"} {
+		if got := o.ask("GET", path, ""); got.Code != 200 {
+			t.Errorf("GET %s beside two profiles = %d", path, got.Code)
+		}
+	}
+	stop()
+	both.Wait()
+	if got := o.ask("GET", "/debug/pprof/heap", ""); got.Code != 200 {
+		t.Errorf("afterwards: %d %s", got.Code, got.Body)
+	}
+}
+
+// A reader is a response that remembers until when it may be written.
+type reader struct {
+	*httptest.ResponseRecorder
+	until time.Time
+}
+
+func (r *reader) SetWriteDeadline(t time.Time) error {
+	r.until = t
+	return nil
+}
+
+// Whoever reads slowly has a connection of the few for some seconds only; a profile may take the
+// time that its server gives it.
+func TestOpsReaders(t *testing.T) {
+	o := newOps(t)
+	for _, tt := range []struct {
+		path  string
+		hurry bool
+	}{{"/", true}, {"/metrics", true}, {"/healthz", true}, {"/loglevel", true}, {"/nothing", true}, {"/debug/pprof/heap", false}} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, tt.path, nil)
+		r.Host = "localhost"
+		w := &reader{ResponseRecorder: httptest.NewRecorder()}
+		o.ops.ServeHTTP(w, r)
+		if hurry := !w.until.IsZero() && time.Until(w.until) < 20*time.Second; hurry != tt.hurry {
+			t.Errorf("GET %s may be written until %v, want that it has to hurry: %v", tt.path, w.until, tt.hurry)
+		}
 	}
 }
