@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -244,4 +245,70 @@ func TestReloadCertificate(t *testing.T) {
 		t.Errorf("with another certificate: %v, serial number %v, as before", err, shown.SerialNumber)
 	}
 	open.lives()
+}
+
+// On SIGHUP a gateway serves on with other settings, all of them or none; so the log level of each
+// role changes. What needs a restart is refused, also of its network.
+func TestReloadOfAGateway(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	archiver := s.archiver()
+	own := s.file("consensor.toml", "")
+	consensor := s.consensor(archiver.url(), "--config", own, "--ops", "127.0.0.1:0")
+	const fair = "[gateway]\nlisten = \"127.0.0.1:0\"\nops = \"127.0.0.1:0\"\n"
+	file := s.file("gateway.toml", fair)
+	gateway := s.ready(s.supervise("gateway", s.liberdus(context.Background(), "client", "gateway", "--archiver", archiver.url(), "--data", s.dir("gateway"), "--config", file)))
+	asked := func(want int) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, gateway.url()+"/timestamp", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = "wallet.example"
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != want {
+			t.Errorf("under the name wallet.example it answers %d, want %d", res.StatusCode, want)
+		}
+	}
+	asked(http.StatusMisdirectedRequest)
+	const named = fair + "allow_host = [\"wallet.example\"]\n"
+	for _, tt := range []struct{ name, text, says string }{
+		{"a number that cannot be", named + "requests = 0\n", "--requests"},
+		{"what needs a restart", strings.Replace(named, "ops = \"127.0.0.1:0\"", "ops = \"127.0.0.1:1\"", 1), "ops: needs a restart"},
+		{"of its network", named + "[client]\nsessions = 5\n", "sessions: needs a restart"},
+		{"files of TLS for plain HTTP", named + "tls_cert = \"c\"\ntls_key = \"k\"\n", "restart"},
+	} {
+		s.rewrite(file, tt.text)
+		if said := gateway.reload(t); said.text("level") != "ERROR" || !strings.Contains(said.text("err"), tt.says) {
+			t.Errorf("%s: it says %v, want an error about %s", tt.name, said, tt.says)
+		}
+		asked(http.StatusMisdirectedRequest)
+	}
+	s.rewrite(file, named+"log_level = \"debug\"\n")
+	if said := gateway.reload(t); said.text("level") != "INFO" || fmt.Sprint(said["changed"]) != "[allow_host log_level]" {
+		t.Errorf("good settings: it says %v", said)
+	}
+	asked(http.StatusOK)
+
+	// Both roles say on their operator's ports which level holds.
+	s.rewrite(own, "[consensor]\nlog_level = \"debug\"\n")
+	if said := consensor.reload(t); fmt.Sprint(said["changed"]) != "[log_level]" {
+		t.Errorf("a node's log level: it says %v", said)
+	}
+	for _, r := range []*role{consensor, gateway} {
+		ready, _ := r.errs.find(0, func(r record) bool { return r.text("msg") == "ready" })
+		eventually(t, eventWithin, "the level debug at "+r.name, func() bool {
+			res, err := http.Get("http://" + ready.text("opsAddr") + "/loglevel")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer res.Body.Close()
+			level, _ := io.ReadAll(res.Body)
+			return strings.TrimSpace(string(level)) == "debug"
+		})
+	}
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/liberdus/liberdus/internal/api"
 	"github.com/liberdus/liberdus/internal/clientip"
 	"github.com/liberdus/liberdus/internal/config"
 	"github.com/liberdus/liberdus/internal/rpc"
@@ -226,6 +227,26 @@ var ArchiverChanges, ConsensorChanges, GatewayChanges = archiverChanges, consens
 
 // Settings returns those of a that hold.
 func Settings(a *Archiver) config.Archiver { return a.live }
+
+// SettingsOfNode returns those of n that hold.
+func SettingsOfNode(n *Consensor) config.Consensor { return *n.live.Load() }
+
+// SettingsOfGateway returns those of g that hold.
+func SettingsOfGateway(g *Gateway) config.Gateway { return g.live.Load().cfg }
+
+// APIOf returns the API of n or g.
+func APIOf(role any) *api.API {
+	if n, ok := role.(*Consensor); ok {
+		return n.api
+	}
+	return role.(*Gateway).api
+}
+
+// SessionLimits are how many sessions of a peer, and handshakes, n lets be.
+func SessionLimits(n *Consensor) (perPeer, handshakes int) {
+	most := n.peer.Limits()
+	return most.MaxSessionsPerPeer, most.MaxHandshakes
+}
 
 // A lastTold keeps the time of the chat that it was told of last.
 type lastTold struct{ chat int64 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/liberdus/liberdus/internal/rpc"
+	"github.com/liberdus/liberdus/roles"
 	"github.com/liberdus/liberdus/roles/client"
 )
 
@@ -145,4 +146,34 @@ func lastOf(ctx context.Context, t *testing.T, conv *rpc.Client, account string)
 	}
 	defer sub.Close(ctx)
 	return sub.Since()
+}
+
+// A poll over WebRTC takes none of the room for polls once its session has ended: a page that was
+// closed does not keep others out.
+func TestPollEndsWithItsSession(t *testing.T) {
+	d := startDevnet(t, 1)
+	ctx, end := context.WithTimeout(t.Context(), 30*time.Second)
+	defer end()
+	c, _, err := converse(ctx, d, d.Consensors[0].PeerID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := make(chan error, 1)
+	go func() {
+		_, err := c.Do(ctx, rpc.Request{URL: "collector/api/poll?account=" + strings.Repeat("a", 64), Method: "GET"})
+		asked <- err
+	}()
+	held := func(n int) func() bool {
+		return func() bool { held, _ := roles.APIOf(d.Consensors[0]).PollStats(); return held == n }
+	}
+	if !waits(held(1)) {
+		t.Fatal("the poll is not held")
+	}
+	end()
+	if err := <-asked; err == nil {
+		t.Error("the poll is answered")
+	}
+	if !waits(held(0)) {
+		t.Error("the poll is held for a session that has ended")
+	}
 }

@@ -60,6 +60,7 @@ func TestGatewayOps(t *testing.T) {
 		all.Go(func() { exchange(t, "GET", g.URL()+"/account/"+strings.Repeat("a", 64), "") })
 	}
 	all.Wait()
+	http.DefaultClient.CloseIdleConnections() // those without a request hold up the end
 
 	_, metrics := fetch(t, ops+"/metrics")
 	for _, name := range []string{

@@ -3,6 +3,7 @@ package roles_test
 import (
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -170,9 +171,8 @@ func TestOpsShowsWhomLimitsKeepOut(t *testing.T) {
 		all.Go(func() { _, _ = asked.Do(ctx, rpc.Request{URL: "timestamp", Method: "GET"}) })
 	}
 	all.Wait()
-	// One more session of the address, which the node ends.
-	if other, _, err := converse(ctx, d, n.PeerID()); err == nil {
-		_, _ = other.Do(ctx, rpc.Request{URL: "timestamp", Method: "GET"})
+	if got := (nodeTest{n, d}).opens(t); got != "refused" {
+		t.Fatalf("one more session of the address is %s", got)
 	}
 	for _, tt := range []struct {
 		role any
@@ -205,5 +205,45 @@ func TestOpsShowsWhomLimitsKeepOut(t *testing.T) {
 				t.Errorf("the metrics lack a %s above 0", name)
 			}
 		}
+	}
+}
+
+// Who says nothing, keeps connections for later, or reads nothing does not keep others from the
+// operator's port, all of them at one address.
+func TestOpsPortHasRoomForNewcomers(t *testing.T) {
+	d := startDevnetOf(t, roles.DevnetConfig{Consensors: 1, Ops: "127.0.0.1:0", Data: t.TempDir()})
+	addr := strings.TrimPrefix(roles.OpsURL(d), "http://")
+	newcomer := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
+	for _, tt := range []struct {
+		name, says string
+		reads      bool
+	}{
+		{"silent", "", false},
+		{"half a header", "GET /metrics HTTP/1.1\r\n", false},
+		{"kept for later", "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", true},
+		{"an answer that is not read", "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for range 100 {
+				c, err := net.Dial("tcp", addr)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer c.Close()
+				if _, err := io.WriteString(c, tt.says); err != nil {
+					continue // it made way for another
+				}
+				if tt.reads {
+					_, _ = io.ReadFull(c, make([]byte, 15))
+				}
+			}
+			for range 3 {
+				res, err := newcomer.Get("http://" + addr + "/healthz")
+				if err != nil {
+					t.Fatalf("a newcomer: %v", err)
+				}
+				res.Body.Close()
+			}
+		})
 	}
 }
