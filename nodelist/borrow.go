@@ -101,7 +101,7 @@ func (c *Client) borrow(ctx context.Context, last borrowed) (borrowed, error) {
 	if err != nil {
 		return last, err
 	}
-	if _, err := c.verify(o); err != nil {
+	if _, err := c.verify(ctx, o); err != nil {
 		return last, err
 	}
 	next, err := readBorrowed(o)

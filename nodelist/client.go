@@ -61,6 +61,7 @@ const defaultTimeout = 10 * time.Second
 type Client struct {
 	archiver Archiver // fixed, like all up to log
 	folder   string
+	files    turn // in folder
 	http     http.Client
 	timeout  time.Duration
 	known    *KnownKeys
@@ -77,8 +78,9 @@ func NewClient(a Archiver, cfg ClientConfig) *Client {
 	c := &Client{
 		archiver: Archiver{URL: strings.TrimRight(a.URL, "/"), Key: strings.ToLower(a.Key)},
 		folder:   cfg.Folder,
+		files:    newTurn(),
 		timeout:  cmp.Or(cfg.Timeout, defaultTimeout),
-		known:    cmp.Or(cfg.KnownKeys, &KnownKeys{}),
+		known:    cmp.Or(cfg.KnownKeys, &KnownKeys{turn: newTurn()}),
 		log:      cmp.Or(cfg.Log, slog.New(slog.DiscardHandler)),
 	}
 	c.log = c.log.With("part", "nodelist", "archiver", c.archiver.URL)

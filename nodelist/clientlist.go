@@ -22,7 +22,7 @@ func (c *Client) list(ctx context.Context, path string, body []byte, kind string
 	if err != nil {
 		return SignedList{}, err
 	}
-	floor, err := c.floor()
+	floor, err := c.floor(ctx)
 	if err != nil {
 		return SignedList{}, err
 	}
@@ -30,7 +30,7 @@ func (c *Client) list(ctx context.Context, path string, body []byte, kind string
 	if err != nil {
 		return SignedList{}, err
 	}
-	key, err := c.verify(o)
+	key, err := c.verify(ctx, o)
 	if err != nil {
 		return SignedList{}, err
 	}
@@ -47,11 +47,11 @@ func (c *Client) list(ctx context.Context, path string, body []byte, kind string
 	if err := a.check(list); err != nil {
 		return SignedList{}, err
 	}
-	if err := c.raise(key, list.Epoch, floor); err != nil {
+	if err := c.raise(ctx, key, list.Epoch, floor); err != nil {
 		return SignedList{}, err
 	}
 	if kind == kindActive {
-		c.store(a, o, list)
+		c.store(ctx, a, o, list)
 	}
 	return list, nil
 }

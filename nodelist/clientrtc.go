@@ -16,12 +16,12 @@ func (c *Client) fetchRTC(ctx context.Context) (*anchor, error) {
 	o, err := c.ask(ctx, "/rtc?nonce="+nonce, nil)
 	took := time.Since(before)
 	if errors.Is(err, errNotFound) {
-		return nil, c.notArchiver(err)
+		return nil, c.notArchiver(ctx, err)
 	}
 	if err != nil {
 		return nil, err
 	}
-	key, err := c.verify(o)
+	key, err := c.verify(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +32,7 @@ func (c *Client) fetchRTC(ctx context.Context) (*anchor, error) {
 	if r.Host == "" {
 		r.Host = c.hostname()
 	}
-	if err := c.keep(key); err != nil {
+	if err := c.keep(ctx, key); err != nil {
 		return nil, err
 	}
 	a := &anchor{Info: info, rtc: r, at: before.Add(took / 2), doc: o, nonce: nonce}
@@ -42,8 +42,8 @@ func (c *Client) fetchRTC(ctx context.Context) (*anchor, error) {
 
 // notArchiver says what a 404 on /rtc means: a URL whose key is known is not
 // taken for anything but an archiver.
-func (c *Client) notArchiver(err error) error {
-	key, knownErr := c.trusted()
+func (c *Client) notArchiver(ctx context.Context, err error) error {
+	key, knownErr := c.trusted(ctx)
 	if knownErr != nil {
 		return knownErr
 	}

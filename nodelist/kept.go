@@ -1,6 +1,7 @@
 package nodelist
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -47,25 +48,32 @@ func (c *Client) keptPath() string {
 // archiver signed them, with the key it must have, up to 30 days ago. A node of
 // the list has to prove its key like any other, so an old list only misleads as
 // to who is there.
-func (c *Client) Kept() (Signalling, SignedList, error) {
-	at, list, err := c.readKept()
+func (c *Client) Kept(ctx context.Context) (Signalling, SignedList, error) {
+	k, err := take(ctx, c.files, c.readKept)
+	if err != nil {
+		return Signalling{}, SignedList{}, c.fail(fmt.Errorf("the list that is kept: %w", err))
+	}
+	at, list, err := c.believe(ctx, k)
 	return at, list, c.fail(err)
 }
 
-func (c *Client) readKept() (at Signalling, list SignedList, err error) {
-	var k kept
+// readKept returns what the file holds, nothing if there is none.
+func (c *Client) readKept() (k kept, err error) {
 	if path := c.keptPath(); path != "" {
 		err = readJSON(path, &k)
 	}
+	return k, err
+}
+
+// believe returns what k says, if the archiver said it.
+func (c *Client) believe(ctx context.Context, k kept) (at Signalling, list SignedList, err error) {
 	switch age := time.Since(time.UnixMilli(k.At)); {
-	case err != nil:
-		return at, list, fmt.Errorf("the list that is kept: %w", err)
 	case k.List == "" || k.URL != c.archiver.URL:
 		return at, list, errNothingKept
 	case age > keptFor:
 		return at, list, fmt.Errorf("the list that is kept is %v old", age.Round(time.Hour))
 	}
-	rtc, err := c.signed(k.RTC)
+	rtc, err := c.signed(ctx, k.RTC)
 	if err == nil {
 		at.Server, at.Info, err = decodeRTC(rtc, k.Nonce)
 	}
@@ -75,43 +83,52 @@ func (c *Client) readKept() (at Signalling, list SignedList, err error) {
 	if at.Server.Host == "" {
 		at.Server.Host = c.hostname()
 	}
-	o, err := c.signed(k.List)
+	o, err := c.signed(ctx, k.List)
 	if err == nil {
 		list, err = decodeList(o, kindActive)
 	}
 	if err != nil {
 		return at, list, fmt.Errorf("the list that is kept: %w", err)
 	}
-	list.Key, _ = c.trusted() // it was verified by it
+	list.Key, _ = c.trusted(ctx) // it was verified by it
 	at.Info.Key = list.Key
 	return at, list, nil
 }
 
 // signed reads a text that the archiver has signed.
-func (c *Client) signed(text string) (signing.Object, error) {
+func (c *Client) signed(ctx context.Context, text string) (signing.Object, error) {
 	o, err := signing.ParseObject([]byte(text))
 	if err == nil {
-		_, err = c.verify(o)
+		_, err = c.verify(ctx, o)
 	}
 	return o, err
 }
 
 // store keeps what the archiver said, unless the same is kept already.
-func (c *Client) store(a *anchor, list signing.Object, nodes SignedList) {
+func (c *Client) store(ctx context.Context, a *anchor, list signing.Object, nodes SignedList) {
 	path := c.keptPath()
 	if path == "" || len(nodes.Nodes) == 0 {
 		return
 	}
-	var old kept
-	if readJSON(path, &old) == nil && time.Since(time.UnixMilli(old.At)) < keptFresh {
-		if at, was, err := c.readKept(); err == nil && at.Server.URL() == a.rtc.URL() && slices.Equal(was.Nodes, nodes.Nodes) {
-			return
+	_, err := take(ctx, c.files, func() (none struct{}, err error) {
+		if c.isKept(ctx, a, nodes) {
+			return none, nil
 		}
-	}
-	err := c.write(path, a, list)
+		return none, c.write(path, a, list)
+	})
 	if err != nil {
 		c.warned.Do(func() { c.log.Warn("the archiver's list is not kept", "err", err) })
 	}
+}
+
+// isKept says whether the file holds those nodes, and is not old.
+func (c *Client) isKept(ctx context.Context, a *anchor, nodes SignedList) bool {
+	old, err := c.readKept()
+	if err != nil || time.Since(time.UnixMilli(old.At)) >= keptFresh {
+		return false
+	}
+	at, was, err := c.believe(ctx, old)
+	return err == nil && at.Server.URL() == a.rtc.URL() && slices.Equal(was.Nodes, nodes.Nodes)
 }
 
 func (c *Client) write(path string, a *anchor, list signing.Object) error {

@@ -1,10 +1,10 @@
 package nodelist
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
-	"sync"
 	"time"
 )
 
@@ -18,13 +18,13 @@ var errNotKept = errors.New("it is forgotten when this program ends")
 // KnownKeys remembers, in a file, which key each archiver had when it was first
 // met and the highest epoch seen from each key. Share one among the clients of
 // a process. Several processes may use one file: each change is one renaming,
-// and of two at the same moment one may be lost.
+// and of two at the same moment one may be lost. Use [OpenKnownKeys].
 type KnownKeys struct {
 	path string // "" = memory only
 	look bool   // the file is read and never written
 
-	mu  sync.Mutex
-	mem known // guarded by mu; what could not be written to the file
+	turn turn
+	mem  known // of whose turn it is; what could not be written to the file
 }
 
 // known is the content of the file.
@@ -47,7 +47,7 @@ type knownEpoch struct {
 // mode 0600, when there is something to remember; its folder must exist. Path
 // "" means memory only.
 func OpenKnownKeys(path string) (*KnownKeys, error) {
-	k := &KnownKeys{path: path}
+	k := &KnownKeys{path: path, turn: newTurn()}
 	_, err := k.load()
 	return k, err
 }
@@ -55,7 +55,7 @@ func OpenKnownKeys(path string) (*KnownKeys, error) {
 // ReadKnownKeys is OpenKnownKeys for who only looks: what is learnt is kept in
 // memory, and nothing is written.
 func ReadKnownKeys(path string) (*KnownKeys, error) {
-	k := &KnownKeys{path: path, look: true}
+	k := &KnownKeys{path: path, look: true, turn: newTurn()}
 	_, err := k.load()
 	return k, err
 }
@@ -69,7 +69,7 @@ func (k *KnownKeys) where() string {
 }
 
 // load returns what is remembered now: other processes write the file too.
-// The caller holds mu, or is alone.
+// It is the caller's turn, or nobody else's.
 func (k *KnownKeys) load() (known, error) {
 	var all known
 	if k.path != "" {
@@ -123,41 +123,47 @@ func evict[V any](m map[string]V, seen func(V) int64) {
 }
 
 // key returns the key remembered for a URL, "" if none is.
-func (k *KnownKeys) key(url string) (string, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	all, err := k.load()
+func (k *KnownKeys) key(ctx context.Context, url string) (string, error) {
+	all, err := take(ctx, k.turn, k.load)
 	return all.Archivers[url].Key, err
 }
 
 // keep remembers the key of a URL.
-func (k *KnownKeys) keep(url, key string) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	all, err := k.load()
-	if err != nil || all.Archivers[url].Key == key {
-		return err
-	}
-	all.Archivers[url] = knownArchiver{Key: key, Seen: time.Now().UnixMilli()}
-	return k.store(all)
+func (k *KnownKeys) keep(ctx context.Context, url, key string) error {
+	return k.learn(ctx, func(all known) bool {
+		if all.Archivers[url].Key == key {
+			return false
+		}
+		all.Archivers[url] = knownArchiver{Key: key, Seen: time.Now().UnixMilli()}
+		return true
+	})
 }
 
 // epoch returns the highest epoch seen from key.
-func (k *KnownKeys) epoch(key string) (uint64, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	all, err := k.load()
+func (k *KnownKeys) epoch(ctx context.Context, key string) (uint64, error) {
+	all, err := take(ctx, k.turn, k.load)
 	return all.Epochs[key].Epoch, err
 }
 
 // raise remembers epoch if it is the highest seen from key.
-func (k *KnownKeys) raise(key string, epoch uint64) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	all, err := k.load()
-	if err != nil || epoch <= all.Epochs[key].Epoch {
-		return err
-	}
-	all.Epochs[key] = knownEpoch{Epoch: epoch, Seen: time.Now().UnixMilli()}
-	return k.store(all)
+func (k *KnownKeys) raise(ctx context.Context, key string, epoch uint64) error {
+	return k.learn(ctx, func(all known) bool {
+		if epoch <= all.Epochs[key].Epoch {
+			return false
+		}
+		all.Epochs[key] = knownEpoch{Epoch: epoch, Seen: time.Now().UnixMilli()}
+		return true
+	})
+}
+
+// learn stores what is remembered if add says that it added something to it.
+func (k *KnownKeys) learn(ctx context.Context, add func(known) bool) error {
+	_, err := take(ctx, k.turn, func() (known, error) {
+		all, err := k.load()
+		if err != nil || !add(all) {
+			return all, err
+		}
+		return all, k.store(all)
+	})
+	return err
 }

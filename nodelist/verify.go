@@ -1,6 +1,7 @@
 package nodelist
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -9,16 +10,16 @@ import (
 
 // trusted returns the key the archiver must have: the pinned one, or the one
 // remembered, or "" if this is the first meeting.
-func (c *Client) trusted() (string, error) {
+func (c *Client) trusted(ctx context.Context) (string, error) {
 	if c.archiver.Key != "" {
 		return c.archiver.Key, nil
 	}
-	return c.known.key(c.archiver.URL)
+	return c.known.key(ctx, c.archiver.URL)
 }
 
 // verify checks who signed o and returns the key.
-func (c *Client) verify(o signing.Object) (owner string, err error) {
-	want, err := c.trusted()
+func (c *Client) verify(ctx context.Context, o signing.Object) (owner string, err error) {
+	want, err := c.trusted(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -39,26 +40,28 @@ func (c *Client) verify(o signing.Object) (owner string, err error) {
 }
 
 // keep remembers the archiver's key.
-func (c *Client) keep(key string) error { return c.warnNotKept(c.known.keep(c.archiver.URL, key)) }
+func (c *Client) keep(ctx context.Context, key string) error {
+	return c.warnNotKept(c.known.keep(ctx, c.archiver.URL, key))
+}
 
 // floor returns the lowest epoch that an answer to a request sent now may have:
 // the highest seen from the trusted key. Answers to requests that were sent
 // before may be lower.
-func (c *Client) floor() (uint64, error) {
-	key, err := c.trusted()
+func (c *Client) floor(ctx context.Context) (uint64, error) {
+	key, err := c.trusted(ctx)
 	if err != nil {
 		return 0, err
 	}
-	return c.known.epoch(key)
+	return c.known.epoch(ctx, key)
 }
 
 // raise refuses an epoch under floor, and remembers it.
-func (c *Client) raise(key string, epoch, floor uint64) error {
+func (c *Client) raise(ctx context.Context, key string, epoch, floor uint64) error {
 	if epoch < floor {
 		return fmt.Errorf("the list has epoch %d, but %d was seen before: it is an old one; if the archiver lost its "+
 			"state, remove the key %s from %s", epoch, floor, key, c.known.where())
 	}
-	return c.warnNotKept(c.known.raise(key, epoch))
+	return c.warnNotKept(c.known.raise(ctx, key, epoch))
 }
 
 // warnNotKept logs, once, an error that is only about writing down.

@@ -344,12 +344,8 @@ func (n *Consensor) Close() error {
 
 // closeLedger closes l, and does not wait for a failed disk for ever.
 func closeLedger(l *ledger.Ledger) error {
-	closed := make(chan error, 1)
-	go func() { closed <- l.Close() }()
-	select {
-	case err := <-closed:
+	if err := noLonger(stopTime, l.Close); !errors.Is(err, errDiskHangs) {
 		return err
-	case <-time.After(stopTime):
-		return errors.New("ledger: the disk does not let it close; what was accepted is safe")
 	}
+	return errors.New("ledger: the disk does not let it close; what was accepted is safe")
 }

@@ -3,10 +3,12 @@ package roles
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/liberdus/liberdus/internal/ledger"
 )
@@ -25,7 +27,11 @@ func serveExports(l *ledger.Ledger, data string, log *slog.Logger) part {
 			<-ctx.Done()
 			return nil
 		}
-		return errors.Join(l.ServeExports(ctx, ln), os.Remove(path))
+		err = l.ServeExports(ctx, ln)
+		if left := noLonger(time.Second, func() error { return os.Remove(path) }); left != nil {
+			err = errors.Join(err, fmt.Errorf("remove %s: %w", path, left))
+		}
+		return err
 	}}
 }
 

@@ -107,7 +107,7 @@ func archiverThatSays(t *testing.T, key *signing.NodeKey, say func(path, nonce s
 	if err != nil {
 		t.Fatal(err)
 	}
-	return nodelist.NewClient(a, nodelist.ClientConfig{KnownKeys: &nodelist.KnownKeys{}, Log: slog.New(slog.DiscardHandler)})
+	return nodelist.NewClient(a, nodelist.ClientConfig{Log: slog.New(slog.DiscardHandler)})
 }
 
 // nobody is a signalling server without sockets, at which a join is listed but

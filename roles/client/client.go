@@ -54,11 +54,13 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	known := &nodelist.KnownKeys{}
+	file := "" // in memory
 	if dir != "" {
-		if known, err = nodelist.OpenKnownKeys(filepath.Join(dir, "archivers.json")); err != nil {
-			return nil, &hopError{hopArchiver, err}
-		}
+		file = filepath.Join(dir, "archivers.json")
+	}
+	known, err := nodelist.OpenKnownKeys(file)
+	if err != nil {
+		return nil, &hopError{hopArchiver, err}
 	}
 	for _, text := range cfg.Archivers {
 		a, err := nodelist.ParseArchiver(text)

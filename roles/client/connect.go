@@ -86,7 +86,7 @@ func (c *Client) connectBy(ctx context.Context, a *nodelist.Client, left int, k 
 // connectByKept opens a session by what an archiver said at an earlier time; nil
 // if it cannot be done.
 func (c *Client) connectByKept(ctx context.Context, a *nodelist.Client, k *seeker) *conversation {
-	at, list, err := a.Kept()
+	at, list, err := a.Kept(ctx)
 	if err != nil {
 		c.log.Debug("nothing to go by without the archiver", "archiver", a.Archiver().URL, "err", err)
 		return nil
