@@ -56,10 +56,18 @@ const unreadBytes = 128 << 10
 
 // limitUnread sees to unreadBytes. It does nothing to what is not TCP.
 func limitUnread(conn net.Conn) {
-	if secure, ok := conn.(interface{ NetConn() net.Conn }); ok { // TLS
-		conn = secure.NetConn()
-	}
-	if tcp, ok := conn.(*net.TCPConn); ok {
+	if tcp, ok := bare(conn).(*net.TCPConn); ok {
 		_ = tcp.SetReadBuffer(unreadBytes) // an error means that the connection has ended
+	}
+}
+
+// bare returns the connection under TLS, and under whatever is below TLS.
+func bare(conn net.Conn) net.Conn {
+	for {
+		upper, ok := conn.(interface{ NetConn() net.Conn })
+		if !ok {
+			return conn
+		}
+		conn = upper.NetConn()
 	}
 }

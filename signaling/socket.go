@@ -296,13 +296,7 @@ func (c *socket) abort() { _ = c.conn.conn.SetReadDeadline(time.Unix(1, 0)) }
 
 // cut closes the connection without a goodbye, of TLS neither: run and the writer
 // find out.
-func (c *socket) cut() {
-	conn := c.conn.conn
-	if secure, ok := conn.(interface{ NetConn() net.Conn }); ok {
-		conn = secure.NetConn()
-	}
-	_ = conn.Close()
-}
+func (c *socket) cut() { _ = bare(c.conn.conn).Close() }
 
 // write writes what there is to write, behind head.
 func (c *socket) write(head []byte) {

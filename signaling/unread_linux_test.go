@@ -16,7 +16,7 @@ import (
 // TCP.
 func TestUnreadIsLittle(t *testing.T) {
 	for name, start := range map[string]func(*httptest.Server){
-		"http": (*httptest.Server).Start, "https": (*httptest.Server).StartTLS,
+		"http": (*httptest.Server).Start, "https": (*httptest.Server).StartTLS, "https on a listener that looks first": startLooking,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, err := NewServer(DefaultConfig(), Hooks{}, slog.New(slog.DiscardHandler))
@@ -51,10 +51,7 @@ func TestUnreadIsLittle(t *testing.T) {
 
 func keptUnread(t *testing.T, conn net.Conn) (n int) {
 	t.Helper()
-	if secure, ok := conn.(interface{ NetConn() net.Conn }); ok {
-		conn = secure.NetConn()
-	}
-	raw, err := conn.(*net.TCPConn).SyscallConn()
+	raw, err := bare(conn).(*net.TCPConn).SyscallConn()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,3 +62,24 @@ func keptUnread(t *testing.T, conn net.Conn) (n int) {
 	}
 	return n
 }
+
+// startLooking is [httptest.Server.StartTLS] with something between TLS and TCP,
+// as there is where plain HTTP gets an answer.
+func startLooking(web *httptest.Server) {
+	web.Listener = lookingListener{web.Listener}
+	web.StartTLS()
+}
+
+type lookingListener struct{ net.Listener }
+
+func (l lookingListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return lookingConn{c}, nil
+}
+
+type lookingConn struct{ net.Conn }
+
+func (c lookingConn) NetConn() net.Conn { return c.Conn }

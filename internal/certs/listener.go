@@ -47,6 +47,10 @@ type frankConn struct {
 	plain bool // it is not that of TLS but a letter
 }
 
+// NetConn returns the connection below, as that of [tls.Conn] does, to those who
+// set how much the system keeps of it.
+func (c *frankConn) NetConn() net.Conn { return c.Conn }
+
 func (c *frankConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if n > 0 && !c.heard {

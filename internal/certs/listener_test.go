@@ -94,3 +94,31 @@ func TestListener(t *testing.T) {
 		}
 	})
 }
+
+// Who limits what the system keeps of a connection gets to it through TLS.
+func TestConnectionBelow(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	secure := certs.NewListener(l, &tls.Config{}, advice)
+	defer secure.Close()
+	client, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	c, err := secure.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	below := c.(*tls.Conn).NetConn()
+	upper, ok := below.(interface{ NetConn() net.Conn })
+	if !ok {
+		t.Fatalf("%T does not tell what is below", below)
+	}
+	if _, ok := upper.NetConn().(*net.TCPConn); !ok {
+		t.Errorf("below is a %T, want TCP", upper.NetConn())
+	}
+}
