@@ -66,6 +66,7 @@ func eventually(t *testing.T, what string, done func() bool) {
 
 // Each phase of a connection has its end, and the error names the phase.
 func TestPhasesEnd(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name  string
 		drops func(datagram []byte) bool
@@ -76,6 +77,7 @@ func TestPhasesEnd(t *testing.T) {
 		{"no application data passes", func(b []byte) bool { return b[0] == 23 }, rtc.HopChannel},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			h := newHub()
 			p := proxied(t, h)
 			p.drops = tt.drops

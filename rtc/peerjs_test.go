@@ -205,6 +205,7 @@ func TestPeerJSOfferAgainStartsAnew(t *testing.T) {
 
 // What a node does not speak it declines by its silence, without keeping anything.
 func TestOffersThatAreDeclined(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name  string
 		offer map[string]any
@@ -215,6 +216,7 @@ func TestOffersThatAreDeclined(t *testing.T) {
 		{"no description", map[string]any{"serialization": "json", "sdp": map[string]any{"type": "offer", "sdp": "v=0\r\n"}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			h := newHub()
 			n, _ := startEcho(t, h, nil)
 			if _, ok := dialPeerJS(t, h, n, "dc_1", tt.offer); ok {
