@@ -81,8 +81,8 @@ func withInput(c *cli.Context, args int, usage string, read func(config.Client) 
 	}
 	progress := telemetry.NewProgress(os.Stderr)
 	cl, err := openClient(cfg, log, progress)
-	if cl == nil {
-		return err
+	if err != nil {
+		return printFailure(form, err)
 	}
 	defer cl.Close()
 	doc, err := f(c.Context, cl, cfg)
@@ -94,6 +94,14 @@ func withInput(c *cli.Context, args int, usage string, read func(config.Client) 
 		return show(newPage(os.Stdout), doc, err)
 	}
 	return print(os.Stdout, doc, err)
+}
+
+// printFailure tells of a command that has no answer, and why.
+func printFailure(form string, err error) error {
+	if form == "text" {
+		return err // which goes to stderr
+	}
+	return print(os.Stdout, nil, err)
 }
 
 // show is print for people, who find an error without an answer on stderr.

@@ -40,17 +40,14 @@ func watchCommand() *cli.Command {
 			}
 			progress := telemetry.NewProgress(os.Stderr)
 			cl, err := openClient(cfg, log, progress)
-			if cl == nil {
-				return err
+			if err != nil {
+				return printFailure(form, err)
 			}
 			defer cl.Close()
 			err = watch(c.Context, cl, c.Args().First(), c.Int64("since"), form, progress)
 			progress.Done()
-			if err != nil && c.Context.Err() == nil && form == "text" {
-				return err
-			}
 			if err != nil && c.Context.Err() == nil {
-				return print(os.Stdout, nil, err)
+				return printFailure(form, err)
 			}
 			return nil
 		},
@@ -99,16 +96,11 @@ func clientSettings(c *cli.Context, args int, usage string) (config.Client, *slo
 	return cfg, log, nil
 }
 
-// openClient makes the client of a command. If there is none, the error is the
-// command's.
+// openClient makes the client of a command.
 func openClient(cfg config.Client, log *slog.Logger, progress *telemetry.Progress) (*client.Client, error) {
 	own := clientConfig(cfg)
 	own.Log, own.Progress = log, progress.Set
-	cl, err := client.New(own)
-	if err != nil {
-		return nil, print(os.Stdout, nil, err)
-	}
-	return cl, nil
+	return client.New(own)
 }
 
 // clientConfig returns the settings of the package for those of the table.

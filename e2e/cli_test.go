@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -109,5 +110,23 @@ func TestNodes(t *testing.T) {
 	host, port := hostPort(t, consensor.addr)
 	if node.PeerID != consensor.peerID || node.PublicKey != consensor.peerID || node.IP != host || strconv.Itoa(node.Port) != port || len(node.ID) != 64 {
 		r.fatalf("node = %+v, want peerId and publicKey %s at %s", node, consensor.peerID, consensor.addr)
+	}
+}
+
+// Where there cannot even be a client, people find the reason on stderr and
+// programs in the document on stdout, as of any other failure.
+func TestFormatOfFailures(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	broken := s.file("archivers.json", "{")
+	for _, command := range []string{"account", "watch"} {
+		flags := []string{"client", command, "--archiver", "http://127.0.0.1:9", "--data", s.home}
+		if r := s.run(append(flags, "--format", "text", "someone")...).exits(1); r.stdout != "" || !strings.Contains(r.stderr, broken) {
+			r.fatalf("want nothing on stdout, and %s on stderr", broken)
+		}
+		r := s.run(append(flags, "someone")...).exits(1)
+		if doc := r.json(); doc.text("hop") != "archiver" || !strings.Contains(doc.text("error"), broken) {
+			r.fatalf("want the hop archiver and an error that names %s", broken)
+		}
 	}
 }
