@@ -16,6 +16,8 @@ type Archiver struct {
 	Key string
 }
 
+var errNoScheme = errors.New("a URL begins with http:// or https://")
+
 // ParseArchiver reads URL#PUBLICKEY, or a URL alone.
 func ParseArchiver(s string) (Archiver, error) {
 	text, key, pinned := strings.Cut(strings.TrimSpace(s), "#")
@@ -25,10 +27,12 @@ func ParseArchiver(s string) (Archiver, error) {
 	}
 	u, err := url.Parse(text)
 	switch {
+	case !strings.Contains(text, "://"): // such as 127.0.0.1:6080
+		err = errNoScheme
 	case err != nil:
 		err = errors.Unwrap(err) // it repeats the text
 	case u.Scheme != "http" && u.Scheme != "https":
-		err = errors.New("a URL begins with http:// or https://")
+		err = errNoScheme
 	case u.Hostname() == "":
 		err = errors.New("it names no host")
 	case u.User != nil:

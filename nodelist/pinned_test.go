@@ -15,7 +15,7 @@ func TestParseArchiver(t *testing.T) {
 		{in: " https://a.example/liberdus/ ", url: "https://a.example/liberdus"},
 		{in: "http://[::1]:6080#" + key, url: "http://[::1]:6080", key: key},
 		{in: "HTTP://a:1#" + strings.ToUpper(key), url: "http://a:1", key: key},
-		{in: "127.0.0.1:6080", err: "first path segment"},
+		{in: "127.0.0.1:6080", err: "begins with http:// or https://"},
 		{in: "localhost:6080", err: "begins with http:// or https://"},
 		{in: "archiver", err: "begins with http:// or https://"},
 		{in: "", err: "begins with http:// or https://"},

@@ -107,6 +107,10 @@ func newConsensor(name string, cfg config.Consensor, shared *ledger.Ledger, refu
 			n.Close()
 		}
 	}()
+	archivers, err := parseArchivers(cfg.Archiver)
+	if err != nil {
+		return nil, err // before anything is made for them
+	}
 	if n.data, err = openDataDir(cfg.Data, "consensor"); err != nil {
 		return nil, err
 	}
@@ -143,7 +147,7 @@ func newConsensor(name string, cfg config.Consensor, shared *ledger.Ledger, refu
 	if n.peer, err = n.newPeer(); err != nil {
 		return nil, err
 	}
-	if err = n.newLinks(); err != nil {
+	if err = n.newLinks(archivers); err != nil {
 		return nil, err
 	}
 	return n, nil
@@ -188,18 +192,25 @@ func (n *Consensor) newPeer() (*rtc.Peer, error) {
 	return rtc.New(cfg, n.log)
 }
 
+func parseArchivers(texts []string) ([]nodelist.Archiver, error) {
+	out := make([]nodelist.Archiver, len(texts))
+	for i, text := range texts {
+		var err error
+		if out[i], err = nodelist.ParseArchiver(text); err != nil {
+			return nil, &UsageError{Err: fmt.Errorf("--archiver: %w", err)}
+		}
+	}
+	return out, nil
+}
+
 // newLinks prepares the connection to each archiver.
-func (n *Consensor) newLinks() error {
+func (n *Consensor) newLinks(archivers []nodelist.Archiver) error {
 	known, err := nodelist.OpenKnownKeys(filepath.Join(n.cfg.Data, "archivers.json"))
 	if err != nil {
 		return err
 	}
 	taken := new(claims)
-	for _, text := range n.cfg.Archiver {
-		a, err := nodelist.ParseArchiver(text)
-		if err != nil {
-			return &UsageError{Err: fmt.Errorf("--archiver: %w", err)}
-		}
+	for _, a := range archivers {
 		c := nodelist.NewClient(a, nodelist.ClientConfig{KnownKeys: known, Log: n.log})
 		if w := c.Warning(); w != "" {
 			n.log.Warn(w)

@@ -2,11 +2,14 @@ package roles_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -127,5 +130,22 @@ func TestKeyOfAnotherNode(t *testing.T) {
 			}
 			awaitLine(t, book, said, "level="+tt.level, tt.node)
 		})
+	}
+}
+
+// A mistake in an archiver's URL is found before a ledger is made, whose network
+// would not be the archiver's.
+func TestNoLedgerForAWrongURL(t *testing.T) {
+	cfg := config.Default().Consensor
+	cfg.Listen, cfg.Data, cfg.Archiver = "127.0.0.1:0", filepath.Join(t.TempDir(), "data"), []string{"127.0.0.1:6080"}
+	n, err := roles.NewConsensor(cfg, nil, logger(t))
+	if err == nil {
+		n.Close()
+	}
+	if _, ok := errors.AsType[*roles.UsageError](err); !ok || !strings.Contains(err.Error(), "http://") {
+		t.Errorf("NewConsensor = %v, want a mistake in usage with what to say instead", err)
+	}
+	if _, err := os.Stat(cfg.Data); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the data folder: %v, want none", err)
 	}
 }
