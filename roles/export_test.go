@@ -268,3 +268,7 @@ func PollsTold(clock func() time.Time) (tell func(client.Event), newest func() (
 		return comes.chat, waits.chat
 	}
 }
+
+// GateOf is of how many addresses g has connections, and which part of what one may have the one
+// has that has the most: those that are limited in all alone have none.
+func GateOf(g *Gateway) (addresses int, part float64) { return g.gate.fullest() }

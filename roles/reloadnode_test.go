@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -413,5 +414,43 @@ func TestReloadOfEachGatewayKey(t *testing.T) {
 		if !seen[key] {
 			t.Errorf("the key %s is not tried", key)
 		}
+	}
+}
+
+// Who is exempt at a gateway no more counts by address at its door, too, with the next connection.
+func TestReloadOfAGatewaysDoor(t *testing.T) {
+	d := startDevnet(t, 1)
+	g := startGateway(t, pinned(d), nil)
+	counted := func() bool {
+		c, err := net.Dial("tcp", strings.TrimPrefix(g.URL(), "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			c.Close()
+			if !waits(func() bool { n, _ := roles.GateOf(g.Gateway); return n == 0 }) {
+				t.Fatal("a closed connection is counted")
+			}
+		}()
+		var part float64
+		if !waits(func() bool {
+			n, now := roles.GateOf(g.Gateway)
+			part = now
+			return n == 1
+		}) {
+			t.Fatal("the connection is not there")
+		}
+		return part > 0
+	}
+	if counted() {
+		t.Error("this machine counts by address before")
+	}
+	cfg := roles.SettingsOfGateway(g.Gateway)
+	cfg.LimitExempt = []string{}
+	if _, err := g.Reload(cfg); err != nil {
+		t.Fatal(err)
+	}
+	if !counted() {
+		t.Error("this machine does not count by address afterwards")
 	}
 }
