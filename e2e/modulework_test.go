@@ -112,12 +112,16 @@ func injects(t *testing.T, m *module, archiver *role, w wallet) {
 		TxID, Reason string
 		Peer         string
 	}
-	var got struct{ Text, Object, Stale injected }
+	var got struct{ Hurried, Text, Object, Stale injected }
 	m.do(&got, `
 		await open(`+quote(archiver.url())+`)
 		const { parse } = await import(`+quote(archiver.url()+"/liberdus.js")+`)
 		const text = `+quote(tx)+`
-		return { text: await client.inject(text), object: await client.inject(parse(text)), stale: await client.inject(`+string(signing.MustCanonical(stale))+`) }`)
+		const hurried = await client.inject(text, { timeout: 0 }).catch(err => ({ reason: err.hop ? err.message : 'not a LiberdusError: ' + err }))
+		return { hurried, text: await client.inject(text), object: await client.inject(parse(text)), stale: await client.inject(`+string(signing.MustCanonical(stale))+`) }`)
+	if got.Hurried.Success || !strings.HasSuffix(got.Hurried.Reason, "; transaction "+txID) || strings.HasPrefix(got.Hurried.Reason, "sent") {
+		t.Errorf("inject without any time = %+v, want an error that names %s, and that nothing was sent", got.Hurried, txID)
+	}
 	if !got.Text.Success || got.Text.TxID != txID || len(got.Text.Peer) != 64 {
 		t.Errorf("inject = %+v, want success of %s", got.Text, txID)
 	}

@@ -585,7 +585,7 @@ export async function connect ({ archivers = new URL(import.meta.url).origin, pe
     const id = txId(parse(text))
     const until = now() + ms
     let doubtful // whether a node may have taken it and not said so
-    let last
+    let last = failure // until a node was asked
     for (let tries = 5; tries-- && now() < until;) {
       let asked
       try {
@@ -658,7 +658,7 @@ export async function connect ({ archivers = new URL(import.meta.url).origin, pe
     sessions: async () => Array.from(sessions.values(), session => session.stats()),
     ping: async id => (await request('is-healthy', { peer: id })).ms,
     close () {
-      over.abort(new LiberdusError('browser', 'this client was closed'))
+      over.abort(new LiberdusError('browser', 'the client was closed'))
       for (const session of live) session.end('closed')
       wakeUp?.()
       news()
