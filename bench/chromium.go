@@ -66,7 +66,8 @@ func (b *chromium) start(ctx context.Context) error {
 		_, _ = w.Write(chromiumPage) // the page asks again, or its tab times out
 	}))
 	ctx, b.stop = chromedp.NewExecAllocator(context.WithoutCancel(ctx), // end ends it
-		browser.Options(path)...,
+		// Chromium's zygote now and then spins for minutes instead of forking a new page's process.
+		browser.Options(path, chromedp.Flag("no-zygote", true))...,
 	)
 	b.browser, _ = chromedp.NewContext(ctx)
 	if err := chromedp.Do(b.browser); err != nil {
