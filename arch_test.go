@@ -65,7 +65,7 @@ var owners = map[string]string{
 	"golang.org/x/crypto":           "internal/signing",
 	"golang.org/x/term":             "internal/telemetry",
 	"github.com/caddyserver":        "internal/certs",
-	"go.yaml.in/yaml":               "packaging",
+	"go.yaml.in/yaml":               "packaging roles",
 	"go.uber.org/zap":               "internal/certs", // certmagic's logger
 	"github.com/letsencrypt":        "internal/testacme",
 	"github.com/miekg":              "internal/testacme",

@@ -10,10 +10,10 @@ import (
 )
 
 // beside starts a consensor that hands requests on to another.
-func (s *site) beside(archiver string, node *role, name string) *role {
+func (s *site) beside(archiver string, node *role, name string, more ...string) *role {
 	s.t.Helper()
-	r := s.start("consensor", "--archiver", archiver, "--listen", "127.0.0.1:0", "--data", s.dir(name),
-		"--ledger", "shardus", "--node", node.url())
+	args := []string{"consensor", "--archiver", archiver, "--listen", "127.0.0.1:0", "--data", s.dir(name), "--ledger", "shardus", "--node", node.url()}
+	r := s.start(append(args, more...)...)
 	s.listed(archiver, r.peerID, eventWithin)
 	return r
 }

@@ -12,22 +12,22 @@ import (
 	"github.com/liberdus/liberdus/internal/testca"
 )
 
-// documented is the block of docs/tls.md in some language, with this test's addresses and files in
+// documented is the block of a document in some language, with this test's addresses and files in
 // place of those that a reader puts his own for.
-func documented(t *testing.T, language string, instead map[string]string) string {
+func documented(t *testing.T, path, language string, instead map[string]string) string {
 	t.Helper()
-	doc, err := os.ReadFile("../docs/tls.md")
+	doc, err := os.ReadFile("../docs/" + path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, after, _ := strings.Cut(string(doc), "```"+language+"\n")
 	block, _, found := strings.Cut(after, "```")
 	if !found {
-		t.Fatalf("docs/tls.md has no %s block", language)
+		t.Fatalf("docs/%s has no %s block", path, language)
 	}
 	for old, now := range instead {
 		if strings.Count(block, old) != 1 {
-			t.Fatalf("the %s block of docs/tls.md does not have %q once", language, old)
+			t.Fatalf("the %s block of docs/%s does not have %q once", language, path, old)
 		}
 		block = strings.Replace(block, old, now, 1)
 	}
@@ -79,7 +79,7 @@ func TestTerminatorsAsDocumented(t *testing.T) {
 	t.Run("nginx", func(t *testing.T) {
 		t.Parallel()
 		passThrough(t, "127.0.0.77", func(s *site, addr, archiver, cert, key string) {
-			startNginx(t, s, documented(t, "nginx", map[string]string{
+			startNginx(t, s, documented(t, "tls.md", "nginx", map[string]string{
 				"listen 443 ssl;": "listen " + addr + " ssl;",
 				"/etc/letsencrypt/live/archiver.example.org/fullchain.pem": cert,
 				"/etc/letsencrypt/live/archiver.example.org/privkey.pem":   key,
@@ -90,7 +90,7 @@ func TestTerminatorsAsDocumented(t *testing.T) {
 	t.Run("Caddy", func(t *testing.T) {
 		t.Parallel()
 		passThrough(t, "127.0.0.78", func(s *site, addr, archiver, cert, key string) {
-			startCaddy(t, s, documented(t, "caddyfile", map[string]string{
+			startCaddy(t, s, documented(t, "tls.md", "caddyfile", map[string]string{
 				"archiver.example.org {": fmt.Sprintf("https://%s {\n    tls %s %s", addr, cert, key),
 				"127.0.0.1:6080":         strings.TrimPrefix(archiver, "http://"),
 			}))

@@ -5,6 +5,7 @@
 //	the npm peer server           in place of the archiver's signalling server
 //	strace                        for what really reached the disk
 //	ip, nft                       for networks between hosts: NAT, firewalls, addresses that change
+//	Prometheus                    for what is told of every role
 //
 // Everything it needs is present or the suite fails and says what to install: a test that is
 // skipped where a tool is missing proves nothing there.
@@ -37,6 +38,8 @@ type toolbox struct {
 	nginx    string
 	caddy    string
 	certutil string // of NSS, whose database is where Chromium looks for authorities
+
+	prometheus string
 }
 
 var tools toolbox
@@ -105,6 +108,9 @@ func prepare(dir string) (toolbox, error) {
 	}
 	if box.caddy, err = exec.LookPath("caddy"); err != nil {
 		return box, errors.New("no caddy found: apt-get install caddy")
+	}
+	if box.prometheus, err = exec.LookPath("prometheus"); err != nil {
+		return box, errors.New("no prometheus found: apt-get install prometheus")
 	}
 	if err := command(ctx, "..", "go", "build", "-race", "-o", box.liberdus, "."); err != nil {
 		return box, fmt.Errorf("build the binary (the race detector needs a C compiler: apt-get install gcc libc6-dev): %w", err)

@@ -75,12 +75,15 @@ func TestGatewayOps(t *testing.T) {
 		}
 	}
 	for _, name := range series(t, ops) {
+		if strings.Contains(name, `of="sessions"`) {
+			t.Errorf("%s: as many sessions as there should be are no limit that is full", name)
+		}
 		if strings.Contains(name, "stranger") || !slices.Contains(before, name) && !strings.HasPrefix(name, "liberdus_api_request") {
 			t.Errorf("a series that came with strangers: %s", name)
 		}
 	}
 	_, page := fetch(t, ops+"/")
-	for _, part := range []string{"session with " + g.nodeOf(t, d), "<td>gateway</td><td>host</td>", "<td>requests</td><td>gateway_requests_of_address</td>", "polled accounts"} {
+	for _, part := range []string{"session with " + g.nodeOf(t, d), "<td>gateway</td><td>host</td>", "<td>requests</td><td>gateway_requests_of_address</td>", "polled accounts", "<dt>sessions</dt>"} {
 		if !strings.Contains(page, part) {
 			t.Errorf("the page lacks %s", part)
 		}

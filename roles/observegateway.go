@@ -16,7 +16,9 @@ func (g *Gateway) view() telemetry.View {
 		Facts:   []telemetry.Fact{{Name: "url", Value: g.URL()}},
 		Budgets: g.budgets(), Shares: g.shares(), Checks: g.checks(),
 	}
-	for _, s := range g.client.Peers() {
+	peers := g.client.Peers()
+	v.Facts = append(v.Facts, telemetry.Fact{Name: "sessions", Value: fmt.Sprintf("%d; %d are to be open", len(peers), g.sessions)})
+	for _, s := range peers {
 		text := fmt.Sprintf("%v a request, %d in hand, %.0f %% failed of late", s.Trip.Round(100*time.Microsecond), s.InHand, 100*s.Errors)
 		if s.Silent {
 			text += "; it says nothing"
@@ -38,12 +40,11 @@ func (g *Gateway) checks() []telemetry.Check {
 }
 
 func (g *Gateway) budgets() []telemetry.Budget {
-	room, sessions := g.asker.room.Load(), len(g.client.Peers())
+	room := g.asker.room.Load()
 	watched, accounts := g.polls.accounts()
 	open, total := g.gate.size()
 	list := []telemetry.Budget{
-		numberOf("requests_in_hand", len(room.all), cap(room.all)), numberOf("polled_accounts", watched, accounts),
-		numberOf("connections", open, total), numberOf("sessions", sessions, max(sessions, g.sessions)),
+		numberOf("requests_in_hand", len(room.all), cap(room.all)), numberOf("polled_accounts", watched, accounts), numberOf("connections", open, total),
 	}
 	return append(append(list, apiBudgets(g.api)...), g.doors.budgets()...)
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"net/http"
 	"os"
 	"regexp"
 	"slices"
@@ -23,8 +24,10 @@ const operations = "../docs/operations/"
 // alerts name none that does not exist.
 func TestOperationsDocuments(t *testing.T) {
 	d := startDevnetOf(t, roles.DevnetConfig{Consensors: 1, Ops: "127.0.0.1:0", Data: t.TempDir()})
-	g := startGateway(t, pinned(d), nil)
-	beside := startConsensor(t, d, func(c *config.Consensor) { c.Ledger, c.Node = "shardus", "http://"+d.Consensors[0].Addr() })
+	g := startGateway(t, pinned(d), func(c *config.Gateway) { c.Ops = "127.0.0.1:0" })
+	beside := startConsensor(t, d, func(c *config.Consensor) {
+		c.Ledger, c.Node, c.Ops = "shardus", "http://"+d.Consensors[0].Addr(), "127.0.0.1:0"
+	})
 	metrics, err := roles.Metrics(d, g.Gateway, beside)
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +47,15 @@ func TestOperationsDocuments(t *testing.T) {
 	if status != 200 {
 		t.Fatalf("GET /metrics = %d", status)
 	}
-	for _, name := range []string{"dashboard.json", "alerts.yml"} {
+	t.Run("promtool", func(t *testing.T) {
+		exchange(t, "GET", g.URL()+"/timestamp", "") // routes are told of once they were asked for
+		http.DefaultClient.CloseIdleConnections()    // those without a request hold up the end
+		for _, role := range []any{d, g.Gateway, beside} {
+			_, page := fetch(t, roles.OpsURL(role)+"/metrics")
+			lint(t, page)
+		}
+	})
+	for _, name := range []string{"dashboard.json", "alerts.yml", "../../roles/" + alertCases} {
 		t.Run(name, func(t *testing.T) { namesWhatExists(t, document(t, name), metrics, scrape) })
 	}
 	t.Run("the dashboard is JSON", func(t *testing.T) {
@@ -97,7 +108,7 @@ func namesWhatExists(t *testing.T, text string, metrics []telemetry.Metric, scra
 	for _, m := range matcher.FindAllStringSubmatch(text, -1) {
 		metric := metricOf(metrics, m[1])
 		for _, l := range labelMatch.FindAllStringSubmatch(m[2], -1) {
-			if metric == nil || slices.Contains([]string{"instance", "job", "role"}, l[1]) {
+			if metric == nil || slices.Contains([]string{"instance", "job", "role", "le"}, l[1]) {
 				continue
 			}
 			i := slices.IndexFunc(metric.Labels, func(have telemetry.Label) bool { return have.Name == l[1] })
@@ -144,7 +155,7 @@ What ` + "`/metrics`" + ` on the operator's port (` + "`--ops`" + `) tells, besi
 ` + "`archiver`, `consensor`, `gateway`, or, of a devnet, `devnet`, `archiver`, `consensor1`" + ` and so on. All values of labels are known beforehand: no
 peer, account or address is ever one. The metrics ` + "`node_`" + ` are those of a consensor beside a node, ` + "`gateway_`" + ` those of ` + "`client gateway`" + `.
 
-[dashboard.json](dashboard.json) is for Grafana, [alerts.yml](alerts.yml) for Prometheus, whose job for these is called ` + "`liberdus`" + `.
+[prometheus.md](prometheus.md) says how to have Prometheus read them, with [alert rules](alerts.yml) and a [dashboard](dashboard.json) for Grafana.
 
 | Metric | Kind | Labels | What it tells |
 |---|---|---|---|
