@@ -32,6 +32,7 @@ type network struct {
 // A process is one role.
 type process struct {
 	name string // in tables and plots
+	data string // its folder
 	cmd  *exec.Cmd
 
 	addr, ops, udp, peer, key string // by its line "ready"
@@ -76,11 +77,12 @@ func (p *process) url() string            { return "http://" + p.addr }
 // start runs a role with an operator's port. Those who behave come from
 // 127.0.0.1, which limits by address spare: they are many at one address.
 func (n *network) start(ctx context.Context, name, role string, more ...string) (*process, error) {
+	data := filepath.Join(n.home, name)
 	args := append([]string{
 		role, "--listen", "127.0.0.1:0", "--ops", "127.0.0.1:0",
-		"--limit-exempt", "127.0.0.1/32", "--data", filepath.Join(n.home, name),
+		"--limit-exempt", "127.0.0.1/32", "--data", data,
 	}, more...)
-	p := &process{name: name, cmd: exec.Command(n.binary, args...), ended: make(chan struct{})}
+	p := &process{name: name, data: data, cmd: exec.Command(n.binary, args...), ended: make(chan struct{})}
 	p.cmd.Env = []string{"HOME=" + n.home, "PATH=" + os.Getenv("PATH"), "GODEBUG=" + os.Getenv("GODEBUG")} // memprofilerate, to look closer
 	errs, err := p.cmd.StderrPipe()
 	if err != nil {

@@ -33,7 +33,8 @@ func measures() []measure {
 	return []measure{
 		{"live heap", "MB", 1e6, func(h holding) float64 { return h.heap }, true, 0},
 		{"goroutines", "", 1, func(h holding) float64 { return h.goroutines }, true, 3},
-		{"descriptors", "", 1, func(h holding) float64 { return h.descriptors }, true, 2},
+		{"descriptors", "", 1, func(h holding) float64 { return h.descriptors }, true, 0},
+		{"open files of its data", "", 1, func(h holding) float64 { return h.files }, false, 0},
 		{"resident memory", "MB", 1e6, func(h holding) float64 { return h.resident }, false, 0},
 	}
 }

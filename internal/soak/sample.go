@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -19,7 +20,8 @@ type holding struct {
 	heap        float64 // bytes alive after a collection
 	resident    float64 // bytes of memory; not judged: it depends on when memory is given back
 	goroutines  float64
-	descriptors float64
+	descriptors float64 // but for those of files
+	files       float64 // open in its data folder: the more, the more its ledger has taken
 }
 
 // A sample is what all hold, and what was done until then.
@@ -74,11 +76,9 @@ func (p *process) hold(ctx context.Context, web *http.Client) (h holding, err er
 		return h, err
 	}
 	dir := filepath.Join("/proc", strconv.Itoa(p.cmd.Process.Pid))
-	files, err := os.ReadDir(filepath.Join(dir, "fd"))
-	if err != nil {
+	if h.descriptors, h.files, err = descriptors(filepath.Join(dir, "fd"), p.data); err != nil {
 		return h, err
 	}
-	h.descriptors = float64(len(files))
 	h.resident, err = resident(filepath.Join(dir, "statm"))
 	return h, err
 }
@@ -110,6 +110,28 @@ func number(text io.Reader, before string) (v float64, err error) {
 		}
 	}
 	return v, errors.Join(err, lines.Err())
+}
+
+// descriptors counts what is listed in a folder /proc/PID/fd: what leads into the
+// data folder apart from all else.
+func descriptors(dir, data string) (others, files float64, err error) {
+	all, err := os.ReadDir(dir)
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, fd := range all {
+		target, err := os.Readlink(filepath.Join(dir, fd.Name()))
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // it was closed meanwhile
+		case err != nil:
+			return 0, 0, err
+		case target == data || strings.HasPrefix(target, data+string(filepath.Separator)):
+			files++
+		default:
+			others++
+		}
+	}
+	return others, files, nil
 }
 
 // resident reads the second number of /proc/PID/statm, which are pages.

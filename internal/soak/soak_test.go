@@ -62,6 +62,11 @@ func TestJudge(t *testing.T) {
 			h.resident *= 1 + float64(m)
 			return h
 		}, ""},
+		{"files of a ledger are not judged", config{judged: true}, func(m int) holding {
+			h := flat
+			h.files = float64(10 + m)
+			return h
+		}, ""},
 		{"it grows until it is warm", config{judged: true, warm: 10 * time.Minute}, func(m int) holding {
 			h := flat
 			h.heap *= min(float64(m), 10)
@@ -91,14 +96,20 @@ func TestSampleIsFinished(t *testing.T) {
 		fmt.Fprint(w, "goroutine profile: total 12\n# HeapAlloc = 34\n")
 	}))
 	defer ops.Close()
-	self := &process{name: "node", ops: ops.Listener.Addr().String(), cmd: &exec.Cmd{Process: &os.Process{Pid: os.Getpid()}}}
+	data := t.TempDir()
+	open, err := os.Create(filepath.Join(data, "table"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer open.Close()
+	self := &process{name: "node", data: data, ops: ops.Listener.Addr().String(), cmd: &exec.Cmd{Process: &os.Process{Pid: os.Getpid()}}}
 	n := &network{procs: []*process{self, self}}
 	all, err := n.sample(t.Context(), time.Nanosecond, time.Millisecond, &load{})
 	if err != nil || len(all) != 1 || len(all[0].holdings) != 2 || asked != 6 {
 		t.Fatalf("sample = %+v, %v, having asked %d times, want one sample of two processes and 6", all, err, asked)
 	}
-	if h := all[0].holdings[1]; h.heap != 34 || h.goroutines != 12 || h.descriptors == 0 || h.resident == 0 {
-		t.Errorf("it holds %+v, want 34 bytes, 12 goroutines, some descriptors and memory", h)
+	if h := all[0].holdings[1]; h.heap != 34 || h.goroutines != 12 || h.descriptors == 0 || h.files != 1 || h.resident == 0 {
+		t.Errorf("it holds %+v, want 34 bytes, 12 goroutines, some descriptors, one of a file of its own, and memory", h)
 	}
 }
 
@@ -119,7 +130,7 @@ func TestVerdict(t *testing.T) {
 // The figures are kept as a table, a column for each process and measure, and drawn.
 func TestWrite(t *testing.T) {
 	dir := t.TempDir()
-	samples := minutes(3, func(m int) holding { return holding{heap: float64(m), descriptors: 7} })
+	samples := minutes(3, func(m int) holding { return holding{heap: float64(m), descriptors: 7, files: 3} })
 	if err := write(config{dir: dir}, []string{"node"}, samples); err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +143,7 @@ func TestWrite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "seconds,done,node live heap,node goroutines,node descriptors,node resident memory|0.00,0,0,0,7,0|60.00,1,1,0,7,0|120.00,2,2,0,7,0"
+	want := "seconds,done,node live heap,node goroutines,node descriptors,node open files of its data,node resident memory|0.00,0,0,0,7,3,0|60.00,1,1,0,7,3,0|120.00,2,2,0,7,3,0"
 	var got []string
 	for _, row := range rows {
 		got = append(got, strings.Join(row, ","))
