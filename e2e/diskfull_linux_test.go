@@ -13,12 +13,7 @@ import (
 // A consensor whose disk is full accepts nothing that it cannot keep, leaves the list and ends with
 // code 1. Started again it says why it cannot run, and ends; with room it runs, and has everything.
 func TestDiskFull(t *testing.T) {
-	if os.Geteuid() != 0 {
-		if os.Getenv("CI") == "" {
-			t.Skip("needs root, to mount a small file system")
-		}
-		t.Fatal("mounting a small file system needs root, and CI must run this test")
-	}
+	needsRoot(t, "mounting a small file system")
 	t.Parallel()
 	s := newSite(t)
 	archiver := s.archiver()

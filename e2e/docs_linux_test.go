@@ -66,12 +66,7 @@ type reader struct {
 
 func newReader(t *testing.T) *reader {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		if os.Getenv("CI") == "" {
-			t.Skip("network namespaces need root")
-		}
-		t.Fatal("network namespaces need root, and CI must run this test")
-	}
+	needsRoot(t, "making network namespaces")
 	l := &lab{t: t, name: fmt.Sprintf("e2e%d-%d", os.Getpid(), labs.Add(1))}
 	r := &reader{site: l.namespace("d"), lab: l, ca: testca.New(t)}
 	l.sh(r.site, "ip", "link", "add", "eth0", "type", "veth", "peer", "name", "eth1")

@@ -11,7 +11,6 @@ import (
 	"math/big"
 	"net"
 	"net/http"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -27,12 +26,7 @@ import (
 // the transaction if any of its answer can have been read; the same bytes sent once more apply it
 // once, whatever became of it before.
 func TestKilledAtTwelvePoints(t *testing.T) {
-	if os.Geteuid() != 0 {
-		if os.Getenv("CI") == "" {
-			t.Skip("tracing a process that was not started for it needs root")
-		}
-		t.Fatal("tracing a process that was not started for it needs root, and CI must run this test")
-	}
+	needsRoot(t, "tracing a process that was not started for it")
 	t.Parallel()
 	const (
 		absent  = "absent"  // it cannot have been taken

@@ -44,12 +44,7 @@ const archiverAddr = "192.0.2.1"
 // newLab makes a lab for one test, with an archiver that is ready.
 func newLab(t *testing.T) *lab {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		if os.Getenv("CI") == "" {
-			t.Skip("network namespaces need root")
-		}
-		t.Fatal("network namespaces need root, and CI must run this test")
-	}
+	needsRoot(t, "making network namespaces")
 	l := &lab{t: t, name: fmt.Sprintf("e2e%d-%d", os.Getpid(), labs.Add(1))}
 	l.router = l.namespace("r")
 	l.sh(l.router, "ip", "addr", "add", archiverAddr+"/32", "dev", "lo")
