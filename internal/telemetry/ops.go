@@ -3,6 +3,7 @@ package telemetry
 import (
 	"embed"
 	"encoding/json"
+	"fmt"
 	"html/template"
 	"io"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"net/http/pprof"
 	"net/netip"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -77,7 +79,7 @@ type OpsConfig struct {
 //	/healthz    200 while the process answers
 //	/readyz     200 while it is of use, else 503 and why
 //	/loglevel   the level of the log; POST or PUT sets it
-//	/debug/pprof/   two at once
+//	/debug/pprof/   two at once, for five minutes at most
 //
 // It is for programs and people near it. A page of another site that a browser
 // nearby has open can neither read it, by a name of its own that leads here, nor
@@ -140,13 +142,19 @@ const (
 	profilesPath = "/debug/pprof/"
 	// maxProfiles are made at once: each costs the process, some stop it.
 	maxProfiles = 2
+	// maxProfiled is for how long one may go on.
+	maxProfiled = 5 * time.Minute
 	// readTime is how long whoever asks may take to read an answer that is no profile.
 	readTime = 15 * time.Second
 )
 
-// profile has so many profiles be made at once.
+// profile has so many profiles be made at once, and none for ever.
 func (o *Ops) profile(serve http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		if seconds, err := strconv.ParseFloat(r.FormValue("seconds"), 64); err == nil && !(seconds <= maxProfiled.Seconds()) {
+			http.Error(w, fmt.Sprintf("seconds=%d at most", int(maxProfiled.Seconds())), http.StatusBadRequest)
+			return
+		}
 		select {
 		case o.profiles <- struct{}{}:
 			defer func() { <-o.profiles }()

@@ -81,6 +81,8 @@ func TestOpsKeepsPagesOut(t *testing.T) {
 		{"one of an old browser", "POST", "/loglevel?level=debug", []string{"Origin", "http://evil.example"}, 403},
 		{"our own form", "POST", "/loglevel?level=debug", []string{"Sec-Fetch-Site", "same-origin"}, 200},
 		{"a program", "PUT", "/loglevel?level=debug", nil, 200},
+		{"a profile that goes on for an hour", "GET", "/debug/pprof/profile?seconds=3600", nil, 400},
+		{"a trace of no number of seconds", "GET", "/debug/pprof/trace?seconds=NaN", nil, 400},
 		{"a path that is not there", "GET", "/nosuch", nil, 404},
 		{"another method", "DELETE", "/loglevel", nil, 405},
 	} {
