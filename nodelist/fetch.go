@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/liberdus/liberdus/internal/signing"
 )
@@ -24,6 +25,7 @@ var errNotFound = errors.New("404 Not Found")
 func (c *Client) ask(ctx context.Context, path string, body []byte) (signing.Object, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
+	begun := time.Now()
 	method := http.MethodGet
 	what, _, _ := strings.Cut(path, "?") // a nonce would make each error another
 	if body != nil {
@@ -38,12 +40,12 @@ func (c *Client) ask(ctx context.Context, path string, body []byte) (signing.Obj
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, c.silent(ctx, err)
+		return nil, c.silent(ctx, begun, err)
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
-		return nil, c.silent(ctx, err)
+		return nil, c.silent(ctx, begun, err)
 	}
 	if len(text) > maxAnswer {
 		return nil, fmt.Errorf("%s %s: the answer is larger than %d bytes", method, what, maxAnswer)
@@ -57,7 +59,7 @@ func (c *Client) ask(ctx context.Context, path string, body []byte) (signing.Obj
 
 // silent says of a request that got no answer what to do about it: nothing, if it
 // was the caller who gave it up.
-func (c *Client) silent(ctx context.Context, err error) error {
+func (c *Client) silent(ctx context.Context, begun time.Time, err error) error {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return &givenUp{context.Cause(ctx)}
 	}
@@ -65,7 +67,8 @@ func (c *Client) silent(ctx context.Context, err error) error {
 		err = wrapped.Err // without the URL, which is said already
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return &unreachable{fmt.Errorf("no answer within %v: %w; check the URL and that the archiver runs", c.timeout, err)}
+		waited := min(time.Since(begun).Round(100*time.Millisecond), c.timeout) // or less, if the caller had less time
+		return &unreachable{fmt.Errorf("no answer within %v: %w; check the URL and that the archiver runs", waited, err)}
 	}
 	return &unreachable{fmt.Errorf("no answer: %w; %s", err, Remedy(err))}
 }

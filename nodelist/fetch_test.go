@@ -79,6 +79,10 @@ func TestTimeouts(t *testing.T) {
 		if took := time.Since(start); took != 10*time.Second || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("it took %v: %v", took, err)
 		}
+		hurried, done := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		defer done()
+		_, err = c.Active(hurried)
+		wantError(t, err, "no answer within 300ms")
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if err := c.Join(ctx, joinRequest(1), keyOf(1)); !errors.Is(err, context.Canceled) {
