@@ -3,10 +3,12 @@ package e2e
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -16,12 +18,7 @@ import (
 // it has stopped, though the system may keep the process until the disk goes on.
 // Nothing that was accepted is lost, and nothing is done by half.
 func TestDiskHangs(t *testing.T) {
-	if os.Geteuid() != 0 {
-		if os.Getenv("CI") == "" {
-			t.Skip("needs root, to mount and freeze a file system")
-		}
-		t.Fatal("mounting and freezing a file system needs root, and CI must run this test")
-	}
+	needsRoot(t, "mounting and freezing a file system")
 	t.Parallel()
 	s := newSite(t)
 	archiver := s.archiver()
@@ -94,6 +91,56 @@ func TestDiskHangs(t *testing.T) {
 		t.Errorf("afterwards the account is %v, %v; want it with %d, receipt %v", account, err, want, receipt)
 	}
 	newWallet(t, w.network).settle(t, second, "roomy")
+}
+
+// An archiver whose disk hangs goes on with the list that it has, says that it is not
+// well, and signals sessions as before. Who has left is off the list once the disk
+// goes on. Told to stop, it says so and closes its doors.
+func TestDiskOfAnArchiverHangs(t *testing.T) {
+	needsRoot(t, "mounting and freezing a file system")
+	t.Parallel()
+	s := newSite(t)
+	disk := mountExt4(t, s)
+	args := []string{"archiver", "--listen", "127.0.0.1:0", "--node-listen", "127.0.0.1:0", "--ops", "127.0.0.1:0", "--data", filepath.Join(disk.path, "data")}
+	archiver := s.start(args...)
+	stays := s.consensor(archiver.url())
+	leaves := s.beside(archiver.url(), stays, "leaves")
+
+	disk.freeze(t)
+	leaves.stop(t)
+	ready, _ := archiver.errs.find(0, func(r record) bool { return r.text("msg") == "ready" })
+	eventually(t, eventWithin, "the archiver's word that it is not well", func() bool {
+		response, err := web(t).Get("http://" + ready.text("opsAddr") + "/readyz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := drain(response)
+		return err == nil && response.StatusCode == http.StatusServiceUnavailable && strings.Contains(string(text), "kept on disk")
+	})
+	if listed := peers(web(t), archiver.url()); len(listed) != 2 {
+		t.Errorf("the list meanwhile has %q, want that of before, of 2", listed)
+	}
+	if r := s.run("client", "account", "--archiver", archiver.url(), strings.Repeat("0", 64)); r.code != 0 {
+		t.Errorf("a client meanwhile: code %d, %s", r.code, r.stderr)
+	}
+	disk.thaw(t)
+	eventually(t, eventWithin, "a list of one", func() bool {
+		return slices.Equal(peers(web(t), archiver.url()), []string{stays.peerID})
+	})
+
+	disk.freeze(t)
+	stays.stop(t)
+	if err := archiver.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := archiver.await(archiver.errs, 0, stopWithin, func(r record) bool { return r.text("msg") == "stopped" }); err != nil {
+		t.Errorf("no log line \"stopped\" while the disk hangs: %v", err)
+	}
+	disk.thaw(t)
+	if _, ended := archiver.exit(stopWithin); !ended {
+		t.Errorf("it still runs %v after the disk went on", stopWithin)
+	}
+	s.start(args...) // on what the first left
 }
 
 // A frozenDisk is a file system of its own that can be told to hang.

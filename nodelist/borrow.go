@@ -72,13 +72,13 @@ func (l *List) Follow(ctx context.Context) error {
 			l.log.Warn("the other archiver's list is kept as it was", "from", l.cfg.NodesFrom.URL, "nodes", len(l.borrowed.Keys), "err", err)
 		default:
 			failed, wait = 0, borrowEvery*4/3 // so that the mean is that
-			l.lend(next)
+			l.lend(ctx, next)
 		}
 	}
 }
 
 // lend takes over a list, and keeps it for the next start.
-func (l *List) lend(next borrowed) {
+func (l *List) lend(ctx context.Context, next borrowed) {
 	old := l.borrowed
 	l.borrowed = next
 	if old.Epoch == next.Epoch && slices.Equal(old.Keys, next.Keys) {
@@ -89,7 +89,8 @@ func (l *List) lend(next borrowed) {
 	if l.cfg.NodesFromFile == "" {
 		return
 	}
-	if err := writeJSON(l.cfg.NodesFromFile, next); err != nil {
+	_, err := take(ctx, l.disk, func() (none struct{}, err error) { return none, writeJSON(l.cfg.NodesFromFile, next) })
+	if err != nil && ctx.Err() == nil {
 		l.log.Warn("the other archiver's list is not kept for the next start", "err", err)
 	}
 }

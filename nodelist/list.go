@@ -1,6 +1,7 @@
 package nodelist
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -28,11 +29,14 @@ type List struct {
 	mu     sync.Mutex
 	roster *roster // guarded by mu
 
-	kick    chan struct{} // holds one token while what is published is out of date
-	state   state         // owned by Run; what is on disk
-	version uint64        // owned by Run; the roster's, as published
-	docs    atomic.Pointer[documents]
-	counts  counters
+	kick   chan struct{}             // holds one token while what is published is out of date
+	disk   turn                      // for the files
+	state  state                     // owned by Run; what is on disk
+	listed listed                    // owned by Run; what is published
+	told   time.Time                 // owned by Run; when it was last said that this is not how it is
+	behind atomic.Pointer[time.Time] // since when; nil: it is
+	docs   atomic.Pointer[documents]
+	counts counters
 
 	borrowed borrowed // owned by Follow
 }
@@ -53,6 +57,7 @@ func New(cfg Config, presence Presence, log *slog.Logger) (*List, error) {
 		presence: presence,
 		log:      log.With("part", "nodelist"),
 		kick:     make(chan struct{}, 1),
+		disk:     newTurn(),
 		state:    kept,
 		counts:   counters{refused: tally.Of(allRefusals[:])},
 	}
@@ -67,7 +72,7 @@ func New(cfg Config, presence Presence, log *slog.Logger) (*List, error) {
 	}
 	l.roster.version = 1 // whoever was listed before the restart no longer is
 	l.handler = l.routes()
-	if err := l.publish(); err != nil {
+	if err := l.publish(context.Background()); err != nil {
 		return nil, fmt.Errorf("nodelist: %w", err)
 	}
 	return l, nil

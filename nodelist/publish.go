@@ -2,6 +2,8 @@ package nodelist
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 )
 
@@ -14,7 +16,8 @@ const (
 )
 
 // Run signs the lists anew when they change, at most 10 times a second, and
-// every 30 s, and drops nodes whose sockets are dead. It may be called once. It
+// every 30 s, and drops nodes whose sockets are dead. While a disk is full, or
+// hangs, what was last published is signed anew. It may be called once. It
 // returns nil when ctx ends.
 func (l *List) Run(ctx context.Context) error {
 	sweep, refresh := time.NewTicker(sweepInterval), time.NewTicker(refreshEvery)
@@ -37,40 +40,78 @@ func (l *List) Run(ctx context.Context) error {
 			l.wake()
 		case <-kick:
 			kick = nil
-			gap.Reset(l.publishOrRetry())
+			gap.Reset(l.publishOrRetry(ctx))
 		}
 	}
 }
 
 // publishOrRetry returns when it may be called again.
-func (l *List) publishOrRetry() time.Duration {
+func (l *List) publishOrRetry(ctx context.Context) time.Duration {
 	begun := time.Now()
-	if err := l.publish(); err != nil {
-		l.log.Error("list not published", "err", err)
+	err := l.publish(ctx)
+	if ctx.Err() != nil {
+		return publishRetry
+	}
+	l.note(err, begun)
+	if err != nil {
 		l.wake()
 		return publishRetry
 	}
 	return min(max(publishGap, publishShare*time.Since(begun)), publishRetry)
 }
 
-// publish signs the lists as they are now. A new epoch is on disk before
-// anybody sees it.
-func (l *List) publish() error {
-	l.mu.Lock()
-	version, networkID := l.roster.version, l.roster.networkID
-	active, syncing := l.roster.lists()
-	l.mu.Unlock()
-	if version != l.version || networkID != l.state.NetworkID {
-		next := state{Epoch: l.state.Epoch + 1, NetworkID: networkID}
-		if err := next.save(l.cfg.StateFile); err != nil {
-			return err
-		}
-		l.state, l.version = next, version
+// note logs that changes are not published, now and then, and when they are again.
+func (l *List) note(err error, begun time.Time) {
+	since := l.behind.Load()
+	switch {
+	case err != nil && since == nil:
+		l.behind.Store(&begun)
+		fallthrough
+	case err != nil && time.Since(l.told) >= refreshEvery:
+		l.told = time.Now()
+		l.log.Error("list not published: what was published before holds on", "err", err)
+	case err == nil && since != nil:
+		l.behind.Store(nil)
+		l.log.Info("list published again", "after", time.Since(*since).Round(time.Millisecond))
 	}
-	docs, err := l.sign(active, syncing, time.Now())
+}
+
+// publish signs the lists: as they are now, or, while that cannot be kept on
+// disk, as they were, when it is time to. Its error says why they are not as they
+// are.
+func (l *List) publish(ctx context.Context) error {
+	unkept := l.keepUp(ctx)
+	if last := l.docs.Load(); unkept != nil && (last == nil || time.Since(last.signed) < refreshEvery) {
+		return unkept
+	}
+	docs, err := l.sign(l.listed.active, l.listed.syncing, time.Now())
 	if err != nil {
-		return err
+		return errors.Join(unkept, err)
 	}
 	l.docs.Store(docs)
+	return unkept
+}
+
+// listed are the nodes that the roster had at its version so-and-so.
+type listed struct {
+	version         uint64
+	active, syncing []Node
+}
+
+// keepUp takes over the roster as it is, to be published. A new epoch is on disk
+// before anybody sees it.
+func (l *List) keepUp(ctx context.Context) error {
+	l.mu.Lock()
+	now, networkID := listed{version: l.roster.version}, l.roster.networkID
+	now.active, now.syncing = l.roster.lists()
+	l.mu.Unlock()
+	if now.version == l.listed.version && networkID == l.state.NetworkID {
+		return nil
+	}
+	next := state{Epoch: l.state.Epoch + 1, NetworkID: networkID}
+	if _, err := take(ctx, l.disk, func() (none struct{}, err error) { return none, next.save(l.cfg.StateFile) }); err != nil {
+		return fmt.Errorf("keep epoch %d: %w", next.Epoch, err)
+	}
+	l.state, l.listed = next, now
 	return nil
 }

@@ -173,14 +173,27 @@ func TestAnEpochThatCannotBeKeptIsNotPublished(t *testing.T) {
 		if got := a.epoch(); got != first {
 			t.Errorf("epoch = %d while it cannot be kept, want %d", got, first)
 		}
+		if behind := a.Stats().Behind; behind == 0 {
+			t.Error("the list's statistics do not say that changes are kept back")
+		}
+		time.Sleep(5 * time.Minute) // clients refuse a list that is two minutes old
+		if at := time.UnixMilli(int64(a.object(active)["time"].(float64))); time.Since(at) > 32*time.Second {
+			t.Errorf("what was published before was last signed %v ago, want 32 s at most", time.Since(at))
+		}
+		a.wantPeers(active)
+		a.mustJoin(1)
+		a.connect(id, "")
 		if err := os.Rename(hidden, dir); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(2 * time.Second)
 		a.wantPeers(active, id)
 		stop()
-		if !strings.Contains(a.logs.String(), "list not published") {
-			t.Error("the log does not say that the list was not published")
+		if told := strings.Count(a.logs.String(), "list not published"); told == 0 || told > 12 {
+			t.Errorf("the log says %d times in 5 minutes that the list was not published, want one in 30 s", told)
+		}
+		if behind := a.Stats().Behind; behind != 0 || !strings.Contains(a.logs.String(), "list published again") {
+			t.Errorf("afterwards changes are kept back for %v, want that the log says they are published", behind)
 		}
 	})
 }

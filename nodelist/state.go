@@ -33,13 +33,10 @@ func loadState(path string, now time.Time) (state, error) {
 	return s, nil
 }
 
-// save puts s on disk.
+// save puts s on disk, if path is not "".
 func (s state) save(path string) error {
 	if path == "" {
 		return nil
 	}
-	if err := writeJSON(path, s); err != nil {
-		return fmt.Errorf("keep epoch %d: %w", s.Epoch, err)
-	}
-	return nil
+	return writeJSON(path, s)
 }

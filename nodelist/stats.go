@@ -13,6 +13,7 @@ type Stats struct {
 	Total           int           // how many there may be
 	Epoch           uint64        // as published
 	Age             time.Duration // of what is published
+	Behind          time.Duration // for how long changes could not be published; 0: they are
 	Joined          uint64        // joins that were taken, those of listed nodes included
 	Refused         map[Refusal]uint64
 }
@@ -38,8 +39,12 @@ func (l *List) Fullest() (addresses int, part float64) {
 // Stats returns how the list stands.
 func (l *List) Stats() Stats {
 	d := l.docs.Load()
+	var behind time.Duration
+	if since := l.behind.Load(); since != nil {
+		behind = time.Since(*since)
+	}
 	return Stats{
-		Active: d.active, Syncing: d.syncing, Total: l.cfg.Total, Epoch: d.epoch, Age: time.Since(d.signed),
+		Active: d.active, Syncing: d.syncing, Total: l.cfg.Total, Epoch: d.epoch, Age: time.Since(d.signed), Behind: behind,
 		Joined: l.counts.joined.Load(), Refused: l.counts.refused.Load(),
 	}
 }

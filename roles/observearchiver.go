@@ -11,8 +11,10 @@ import (
 
 var _ operated = (*Archiver)(nil)
 
-// listStale is how old a signed list may be: it is signed anew every 30 s.
-const listStale = 90 * time.Second
+const (
+	listStale  = 90 * time.Second // how old a signed list may be: it is signed anew every 30 s
+	listBehind = 10 * time.Second // for how long changes may be kept back: a disk is slow at times
+)
 
 // view is what the operator's page shows.
 func (a *Archiver) view() telemetry.View {
@@ -40,11 +42,14 @@ func (a *Archiver) view() telemetry.View {
 
 // checks are what must be well for an archiver to be of use.
 func (a *Archiver) checks() []telemetry.Check {
-	var stale error
-	if age := a.list.Stats().Age; age > listStale {
-		stale = fmt.Errorf("the list was signed %v ago, which clients refuse: see the log", age.Round(time.Second))
+	var bad error
+	switch s := a.list.Stats(); {
+	case s.Age > listStale:
+		bad = fmt.Errorf("the list was signed %v ago, which clients refuse: see the log", s.Age.Round(time.Second))
+	case s.Behind > listBehind:
+		bad = fmt.Errorf("changes of the list could not be kept on disk for %v, and are not published: see the log", s.Behind.Round(time.Second))
 	}
-	return []telemetry.Check{check("list", stale)}
+	return []telemetry.Check{check("list", bad)}
 }
 
 func (a *Archiver) budgets() []telemetry.Budget {
@@ -113,6 +118,7 @@ func (a *Archiver) listGroup() telemetry.Group {
 			by("state", []string{"active", "syncing"}, one(telemetry.Gauge, "nodelist_nodes", "Nodes on the list.")),
 			one(telemetry.Gauge, "nodelist_epoch", "The list's epoch: it grows with every change."),
 			one(telemetry.Gauge, "nodelist_age_seconds", "How long ago the list was signed."),
+			one(telemetry.Gauge, "nodelist_behind_seconds", "For how long changes of the list could not be kept on disk, and so were not published."),
 			one(telemetry.Counter, "nodelist_joins_total", "Nodes that joined or joined again."),
 			by("reason", telemetry.Names(a.list.Stats().Refused), one(telemetry.Counter, "nodelist_joins_refused_total", "Joins that were refused.")),
 		},
@@ -122,6 +128,7 @@ func (a *Archiver) listGroup() telemetry.Group {
 			s.Set("nodelist_nodes", float64(st.Syncing), "syncing")
 			s.Set("nodelist_epoch", float64(st.Epoch))
 			s.Set("nodelist_age_seconds", st.Age.Seconds())
+			s.Set("nodelist_behind_seconds", st.Behind.Seconds())
 			s.Set("nodelist_joins_total", float64(st.Joined))
 			telemetry.Counts(s, "nodelist_joins_refused_total", st.Refused)
 		},
