@@ -66,7 +66,7 @@ func TestRelease(t *testing.T) {
 		t.Errorf("the archives differ: %d and %d bytes", len(archives[0]), len(archives[1]))
 	}
 	files := unpack(t, archives[0])
-	for _, name := range []string{"README.md", "SECURITY.md", "config.example.toml", "liberdus-archiver.service", "liberdus-consensor.service"} {
+	for _, name := range []string{"README.md", "SECURITY.md", "config.example.toml", "liberdus-archiver.service", "liberdus-consensor.service", "liberdus.sysusers"} {
 		if len(files[name]) == 0 {
 			t.Errorf("the archive has no %s", name)
 		}
@@ -144,6 +144,42 @@ func TestUnits(t *testing.T) {
 		}
 		// 10 is a service that may do anything; the threshold is in tenths.
 		run(t, dir, "systemd-analyze", "security", "--offline=true", "--threshold=20", path)
+	}
+}
+
+// The documents' command makes the user that the units name, as whom nobody logs in.
+func TestSysusers(t *testing.T) {
+	if _, err := exec.LookPath("systemd-sysusers"); err != nil {
+		if os.Getenv("CI") == "" {
+			t.Skip("there is no systemd-sysusers: apt-get install systemd")
+		}
+		t.Fatal("there is no systemd-sysusers: apt-get install systemd")
+	}
+	made := regexp.MustCompile(`(?m)^liberdus:x:[1-9]\d*:[1-9]\d*:Liberdus:/var/lib/liberdus:\S*/nologin$`)
+	for _, role := range []string{"archiver", "consensor"} {
+		doc := map[string]string{"archiver": "start-archiver.md", "consensor": "start-node.md"}[role]
+		text, err := os.ReadFile(filepath.Join("../docs", doc))
+		if err != nil {
+			t.Fatal(err)
+		}
+		line := regexp.MustCompile(`(?m)^sudo .*systemd-sysusers.*$`).FindString(string(text))
+		root := t.TempDir() // in place of the machine
+		command := strings.NewReplacer("sudo ", "", " /etc/", " "+root+"/etc/", "systemd-sysusers ", "systemd-sysusers --root="+root+" ").Replace(line)
+		run(t, "..", "sh", "-ec", command)
+		users, err := os.ReadFile(filepath.Join(root, "etc/passwd"))
+		if err != nil {
+			t.Fatalf("%s: %q made no user: %v", doc, line, err)
+		}
+		if !made.Match(users) {
+			t.Errorf("%s: the users are %q, want %v", doc, users, made)
+		}
+		unit, err := os.ReadFile(filepath.Join("systemd", "liberdus-"+role+".service"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(unit), "\nUser=liberdus\nGroup=liberdus\n") {
+			t.Errorf("the unit of the %s names another user", role)
+		}
 	}
 }
 

@@ -93,7 +93,7 @@ func one(ctx context.Context, work, goos, goarch string, made time.Time) (archiv
 	files := []file{{name, 0o755, program}}
 	beside := []string{"README.md", "SECURITY.md", "config.example.toml"}
 	if goos == "linux" {
-		beside = append(beside, "packaging/systemd/liberdus-archiver.service", "packaging/systemd/liberdus-consensor.service")
+		beside = append(beside, "packaging/systemd/liberdus-archiver.service", "packaging/systemd/liberdus-consensor.service", "packaging/systemd/liberdus.sysusers")
 	}
 	for _, path := range beside {
 		text, err := os.ReadFile(path)
