@@ -43,9 +43,8 @@ type Consensor struct {
 	owned  bool           // the ledger is closed with the consensor
 	node   *shardus.Node  // nil: the ledger answers
 	http   net.Listener
-	doors  doors         // of http
-	gate   *gate         // of http; fixed
-	tcp    rtc.TCPLimits // of data channels over TCP; fixed
+	doors  doors // of http
+	gate   *gate // of http; fixed
 	api    *api.API
 	feed   *feed.Hub
 	told   signing.Object // of nodeInfo, what does not change; fixed, nil beside a node
@@ -131,17 +130,18 @@ func newConsensor(name string, cfg config.Consensor, shared *ledger.Ledger, refu
 	if err = n.locate(); err != nil {
 		return nil, err
 	}
-	if n.ports, err = n.openPorts(); err != nil {
-		return nil, err
-	}
-	if n.limits, err = newLimits(cfg); err != nil {
-		return nil, err
-	}
 	if n.gate, err = newNodeGate(cfg, n.log); err != nil {
 		return nil, &UsageError{Err: err}
 	}
 	n.gate.name, n.gate.refusals = "connections of "+n.name, refusals
-	if err = n.fit(); err != nil {
+	tcp, err := n.fit(n.gate)
+	if err != nil {
+		return nil, err
+	}
+	if n.ports, err = n.openPorts(tcp); err != nil {
+		return nil, err
+	}
+	if n.limits, err = newLimits(cfg); err != nil {
 		return nil, err
 	}
 	if n.peer, err = n.newPeer(); err != nil {

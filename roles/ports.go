@@ -12,24 +12,31 @@ import (
 	"github.com/liberdus/liberdus/rtc"
 )
 
-// fit leaves the ledger the files that it needs, where few may be open.
-func (n *Consensor) fit() error {
-	n.tcp = rtc.DefaultTCPLimits()
-	files, known := maxFiles()
-	if !known {
-		return nil
+// fit leaves the ledger the files that it needs, where few may be open: g, which
+// nobody uses yet, lets fewer in, and over TCP there may be as many as it returns.
+func (n *Consensor) fit(g *gate) (tcp int, err error) {
+	if n.cfg.TCPListen != "" {
+		tcp = rtc.DefaultTCPLimits().Conns
 	}
-	if n.cfg.TCPListen == "" {
-		return fitNode(files, n.gate, new(int), n.log)
+	if files, known := maxFiles(); known {
+		err = fitNode(files, g, &tcp, n.log)
 	}
-	return fitNode(files, n.gate, &n.tcp.Conns, n.log)
+	return tcp, err
 }
 
-// openPorts binds the ports of the data channels.
-func (n *Consensor) openPorts() (*rtc.Ports, error) {
+// tcpLimits are those of data channels, of so many connections in all. No address
+// has more than a quarter.
+func tcpLimits(conns int) rtc.TCPLimits {
+	l := rtc.DefaultTCPLimits()
+	l.Conns, l.PerAddress = conns, min(l.PerAddress, max(1, conns/4))
+	return l
+}
+
+// openPorts binds the ports of the data channels, over TCP of so many connections.
+func (n *Consensor) openPorts(tcp int) (*rtc.Ports, error) {
 	cfg := rtc.PortsConfig{
 		UDP: n.cfg.UDPListen, UDPExternal: n.cfg.UDPExternal,
-		TCP: n.cfg.TCPListen, TCPExternal: n.cfg.TCPExternal, TCPLimits: n.tcp,
+		TCP: n.cfg.TCPListen, TCPExternal: n.cfg.TCPExternal, TCPLimits: tcpLimits(tcp),
 		Interfaces: n.cfg.Interface, Family: n.cfg.Family,
 	}
 	if cfg.UDP == "" {

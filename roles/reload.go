@@ -167,6 +167,9 @@ func (n *Consensor) Reload(cfg config.Consensor) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, err := n.fit(gate); err != nil {
+		return nil, err
+	}
 	callers, err := callersOf(cfg, n.log)
 	if err != nil {
 		return nil, err
