@@ -71,7 +71,7 @@ func checksGroup(read func() []telemetry.Check) telemetry.Group {
 func logGroup(l Log) telemetry.Group {
 	return telemetry.Group{
 		Metrics: []telemetry.Metric{
-			one(telemetry.Counter, "log_lines_lost_total", "Lines of the log that nobody read in time."),
+			one(telemetry.Counter, "log_lines_lost_total", "Lines of the log that nobody read in time, or that could not be written."),
 			one(telemetry.Gauge, "log_waiting_bytes", "Bytes of the log that wait to be read."),
 			one(telemetry.Gauge, "log_waiting_limit_bytes", "How many may wait."),
 		},

@@ -14,19 +14,26 @@ const (
 
 // A Writer hands what is written to it to another writer and never waits for
 // that: what a log's reader does not read must not hold up who logs. Lines
-// keep their order; those that find no room are lost, which is said once there
-// is room again.
+// keep their order; those that find no room, or that cannot be written, are lost,
+// which is said once it can be.
 type Writer struct {
 	w     io.Writer // fixed
 	news  chan struct{}
 	ended chan struct{} // closed when run has returned
 
 	mu     sync.Mutex
-	queue  [][]byte // guarded by mu: as a rule one line each
-	bytes  int      // guarded by mu: in queue
-	lost   int      // guarded by mu: lines since the last one that found room
-	total  uint64   // guarded by mu: lines lost so far
-	closed bool     // guarded by mu
+	queue  []entry // guarded by mu
+	bytes  int     // guarded by mu: in queue
+	lost   int     // guarded by mu: lines since it was last said how many
+	total  uint64  // guarded by mu: lines lost so far
+	err    error   // guarded by mu: of the last write
+	closed bool    // guarded by mu
+}
+
+// An entry is a line, as a rule, or says how many were lost.
+type entry struct {
+	text []byte
+	lost int
 }
 
 // NewWriter returns a Writer to w. Close ends it.
@@ -55,23 +62,28 @@ func (a *Writer) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	a.confess()
-	a.add(append([]byte(nil), p...))
+	a.add(entry{text: append([]byte(nil), p...)})
 	return len(p), nil
 }
 
 // confess says how many lines were lost where they would have been. It is
 // called with mu held.
 func (a *Writer) confess() {
-	if a.lost > 0 {
-		a.add(fmt.Appendf(nil, `{"time":%q,"level":"WARN","msg":"log lines lost: nobody read them in time","lines":%d}`+"\n",
-			time.Now().UTC().Format(time.RFC3339Nano), a.lost))
-		a.lost = 0
+	if a.lost == 0 {
+		return
 	}
+	why := "nobody read them in time"
+	if a.err != nil {
+		why = "they could not be written"
+	}
+	a.add(entry{fmt.Appendf(nil, `{"time":%q,"level":"WARN","msg":"log lines lost: %s","lines":%d}`+"\n",
+		time.Now().UTC().Format(time.RFC3339Nano), why, a.lost), a.lost})
+	a.lost = 0
 }
 
-func (a *Writer) add(line []byte) {
-	a.queue = append(a.queue, line)
-	a.bytes += len(line)
+func (a *Writer) add(e entry) {
+	a.queue = append(a.queue, e)
+	a.bytes += len(e.text)
 	select {
 	case a.news <- struct{}{}:
 	default:
@@ -90,36 +102,72 @@ func (a *Writer) Backlog() (lost uint64, bytes, most int) {
 // the log's reader costs more than to make a line.
 func (a *Writer) run() {
 	defer close(a.ended)
-	var lines []byte
-	for ok := true; ok; {
-		if lines, ok = a.next(lines[:0]); len(lines) > 0 {
-			_, _ = a.w.Write(lines) // nobody could be told
-			a.mu.Lock()
-			a.bytes -= len(lines)
-			a.mu.Unlock()
-		} else if ok {
+	var (
+		lines []byte
+		torn  bool // what was written last is the beginning of a line
+	)
+	for {
+		batch, ok := a.next()
+		if len(batch) == 0 {
+			if !ok {
+				return
+			}
 			<-a.news
+			continue
+		}
+		lines = lines[:0]
+		if torn {
+			lines = append(lines, '\n')
+		}
+		begun := len(lines)
+		for _, e := range batch {
+			lines = append(lines, e.text...)
+		}
+		n, err := a.w.Write(lines)
+		if n > 0 {
+			torn = lines[n-1] != '\n'
+		}
+		a.wrote(batch, max(0, n-begun), err)
+	}
+}
+
+// wrote takes note of what became of entries, of which so many bytes were written.
+func (a *Writer) wrote(batch []entry, n int, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.err = err
+	for _, e := range batch {
+		a.bytes -= len(e.text)
+		switch n -= len(e.text); {
+		case n >= 0 || err == nil:
+		case e.lost > 0: // it is to be said again
+			a.lost += e.lost
+		default:
+			a.lost++
+			a.total++
 		}
 	}
 }
 
-// next appends the first lines to b; none: none waits. It is false after the
-// last.
-func (a *Writer) next(b []byte) (lines []byte, ok bool) {
+// next takes the first entries; none: none waits. It is false after the last.
+func (a *Writer) next() (batch []entry, ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.queue) == 0 {
 		a.queue = nil
-		a.confess()
+		if a.err == nil { // else it is said with the next line, which may have more luck
+			a.confess()
+		}
 	}
 	if len(a.queue) == 0 {
-		return b, !a.closed
+		return nil, !a.closed
 	}
-	for len(a.queue) > 0 && len(b) < maxTogether {
-		b = append(b, a.queue[0]...)
-		a.queue = a.queue[1:]
+	size, n := 0, 0
+	for ; n < len(a.queue) && size < maxTogether; n++ {
+		size += len(a.queue[n].text)
 	}
-	return b, true
+	batch, a.queue = a.queue[:n:n], a.queue[n:]
+	return batch, true
 }
 
 // Close takes no more lines and waits until those taken are written, or for

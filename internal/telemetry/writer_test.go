@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -66,6 +68,66 @@ func TestWriterWithoutReader(t *testing.T) {
 	}
 	if next == 0 || lost == 0 || next+lost != lines {
 		t.Errorf("%d lines came and %d are said to be lost, of %d", next, lost, lines)
+	}
+}
+
+// A disk is where a log is written, and has so much room.
+type disk struct {
+	mu   sync.Mutex
+	text []byte
+	room int
+}
+
+func (d *disk) Write(p []byte) (int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	n := min(len(p), d.room)
+	d.text, d.room = append(d.text, p[:n]...), d.room-n
+	if n < len(p) {
+		return n, errors.New("no space left on device")
+	}
+	return n, nil
+}
+
+// Lines that find no room on the disk are counted as lost, none of them twice and none of those
+// that came: what was written stays readable, and says how many are missing.
+func TestWriterWithoutRoom(t *testing.T) {
+	d := &disk{room: 25}
+	a := telemetry.NewWriter(d)
+	say := func(lines ...string) {
+		t.Helper()
+		for _, line := range lines {
+			fmt.Fprintf(a, "{%q:1}\n", line)
+			for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+				if _, waiting, _ := a.Backlog(); waiting == 0 {
+					break
+				}
+				if time.Now().After(deadline) {
+					t.Fatal("it does not try to write")
+				}
+			}
+		}
+	}
+	say("kept", "kept", "torn", "lost", "lost") // 11 bytes each
+	if lost, _, _ := a.Backlog(); lost != 3 {
+		t.Errorf("%d lines are lost, want 3", lost)
+	}
+	d.mu.Lock()
+	d.room = 1000
+	d.mu.Unlock()
+	say("later")
+	if !a.Close(10 * time.Second) {
+		t.Fatal("not all is written")
+	}
+	got := strings.Split(strings.TrimSpace(string(d.text)), "\n")
+	if len(got) != 5 || got[0] != `{"kept":1}` || got[1] != `{"kept":1}` || got[4] != `{"later":1}` {
+		t.Errorf("the disk has %q", got)
+	}
+	if len(got) > 3 && (!strings.Contains(got[3], "could not be written") || !strings.Contains(got[3], `"lines":3}`)) {
+		t.Errorf("of what is lost it says %s", got[3])
+	}
+	if lost, _, _ := a.Backlog(); lost != 3 {
+		t.Errorf("%d lines are lost in the end, want 3", lost)
 	}
 }
 
