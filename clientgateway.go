@@ -61,7 +61,7 @@ func runGateway(c *cli.Context) error {
 		return err
 	}
 	defer g.Close()
-	g.Within(reloads(s, gatewayConfig, func(now config.File) string { return now.Gateway.LogLevel }, func(now config.File) ([]string, error) {
+	g.Within(reloads(s, "gateway", gatewayConfig, func(now config.File) string { return now.Gateway.LogLevel }, func(now config.File) ([]string, error) {
 		if err := roles.Unchanged(f.Client, now.Client); err != nil {
 			return nil, fmt.Errorf("[client] %w", err)
 		}

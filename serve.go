@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -60,7 +59,7 @@ func newServer(c *cli.Context, logLevel string) (*server, error) {
 }
 
 func (s *server) close() {
-	signal.Stop(s.again)
+	signal.Ignore(syscall.SIGHUP) // its default would end what is about to end in good order
 	s.stop(nil)
 }
 
@@ -68,19 +67,19 @@ func (s *server) level(text string) (slog.Level, error) {
 	return levelOf(cmp.Or(text, s.c.String("log-level")))
 }
 
-// reloads has the settings be read again by read, which knows the flags and the
-// environment, too; level finds the log level in them, and apply makes them hold.
-// SIGHUP is also the end of a terminal, which ends a server that was begun on it.
-func reloads[T any](s *server, read func(*cli.Context) (T, error), level func(T) string, apply func(T) ([]string, error)) roles.Process {
+// reloads has the settings, of which the file has that table, be read again by
+// read, which knows the flags and the environment, too; level finds the log level
+// in them, and apply makes them hold. SIGHUP is also the end of a terminal, which
+// ends a server that was begun on it.
+func reloads[T any](s *server, table string, read func(*cli.Context) (T, error), level func(T) string, apply func(T) ([]string, error)) roles.Process {
+	file := newSettingsFile(s.c.String("config"), table)
 	s.process.Reload = func() ([]string, error) {
 		if s.person && !telemetry.IsTerminal(os.Stderr) {
 			s.stop(errHungUp)
 			return nil, context.Canceled
 		}
-		if err := isFile(s.c.String("config")); err != nil {
-			return nil, err
-		}
-		cfg, err := read(s.c)
+		var cfg T
+		err := file.whole(func() (err error) { cfg, err = read(s.c); return err })
 		if err != nil {
 			return nil, err
 		}
@@ -95,20 +94,4 @@ func reloads[T any](s *server, read func(*cli.Context) (T, error), level func(T)
 		return changed, err
 	}
 	return s.process
-}
-
-// isFile refuses settings that are to be read again from what would be waited
-// for, such as a pipe: the server could not be stopped meanwhile.
-func isFile(path string) error {
-	if path == "" {
-		return nil
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return fmt.Errorf("configuration: %w", err)
-	}
-	if !info.Mode().IsRegular() {
-		return fmt.Errorf("configuration: %s is not a file: only files can be read again", path)
-	}
-	return nil
 }

@@ -54,7 +54,7 @@ func archiverCommand() *cli.Command {
 				return err
 			}
 			defer a.Close()
-			a.Within(reloads(s, archiverConfig, func(cfg config.Archiver) string { return cfg.LogLevel }, a.Reload))
+			a.Within(reloads(s, "archiver", archiverConfig, func(cfg config.Archiver) string { return cfg.LogLevel }, a.Reload))
 			outliveReaders()
 			return a.Run(s.ctx)
 		},
@@ -126,7 +126,7 @@ func consensorCommand() *cli.Command {
 				return err
 			}
 			defer func() { err = errors.Join(err, n.Close()) }()
-			n.Within(reloads(s, consensorConfig, func(cfg config.Consensor) string { return cfg.LogLevel }, n.Reload))
+			n.Within(reloads(s, "consensor", consensorConfig, func(cfg config.Consensor) string { return cfg.LogLevel }, n.Reload))
 			outliveReaders()
 			return n.Run(s.ctx)
 		},
@@ -198,7 +198,7 @@ func runDevnet(c *cli.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
 	// All of its settings are flags.
-	d.Within(reloads(s, func(*cli.Context) (string, error) { return "", nil }, func(level string) string { return level },
+	d.Within(reloads(s, "", func(*cli.Context) (string, error) { return "", nil }, func(level string) string { return level },
 		func(string) ([]string, error) { return nil, nil }))
 	outliveReaders()
 	return d.Run(s.ctx, func() { fmt.Print(d.Welcome()) })

@@ -165,6 +165,8 @@ func TestReload(t *testing.T) {
 		{"an unknown key", narrow + "concurent_limit = 1\n", "concurent_limit"},
 		{"no TOML", narrow + "connect_rate = = 3\n", file + ":3"},
 		{"what needs a restart", narrow + "network_id = \"" + strings.Repeat("a", 64) + "\"\n", "network_id: needs a restart"},
+		{"a file that is being written", "", "no table [archiver]"},
+		{"a file of another role", busy, "no table [archiver]"},
 		{"a certificate for plain HTTP", narrow + "tls_cert = \"c\"\ntls_key = \"k\"\n", "restart"},
 	} {
 		s.rewrite(file, tt.text)
@@ -209,6 +211,15 @@ func TestReload(t *testing.T) {
 	consensor.reload(t)
 	if served := asks(t, asked, 20); served < 1 || served > 6 {
 		t.Errorf("%d of 20 requests of the session are served at 1 a second, 2 at once, want about 4", served)
+	}
+
+	s.rewrite(file, fair+"allow_node = [\""+strings.Repeat("a", 64)+"\"]\n")
+	archiver.reload(t)
+	mark = archiver.errs.mark()
+	s.rewrite(file, fair)
+	archiver.reload(t)
+	if warned, _ := archiver.errs.find(mark, func(r record) bool { return strings.Contains(r.text("msg"), "any node may join") }); warned == nil {
+		t.Error("it is not warned that any node may join from now on")
 	}
 	open.lives()
 }

@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// An archiver whose log nobody reads any more goes on serving, and stops when it is told to.
+// An archiver whose log nobody reads any more goes on serving, and stops when it is told to, also if it is to
+// read its settings again while it does.
 func TestStuckLogReader(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -72,14 +73,22 @@ func TestStuckLogReader(t *testing.T) {
 		state, _ := cmd.Process.Wait()
 		ended <- &exec.ExitError{ProcessState: state}
 	}()
-	select {
-	case end := <-ended:
-		if end.ExitCode() != 0 {
-			t.Errorf("exit code %d", end.ExitCode())
+	again := time.NewTicker(20 * time.Millisecond) // as when the log is rotated just then
+	defer again.Stop()
+	for late := time.After(stopWithin + 2*time.Second); ; {
+		select {
+		case <-again.C:
+			_ = cmd.Process.Signal(syscall.SIGHUP) // an error: it has ended
+			continue
+		case end := <-ended:
+			if end.ExitCode() != 0 {
+				t.Errorf("%v", end.ProcessState)
+			}
+		case <-late:
+			t.Error("still runs after SIGTERM")
+			_ = cmd.Process.Kill()
+			<-ended
 		}
-	case <-time.After(stopWithin + 2*time.Second):
-		t.Error("still runs after SIGTERM")
-		_ = cmd.Process.Kill()
-		<-ended
+		return
 	}
 }

@@ -74,11 +74,19 @@ func (a *Archiver) warn() {
 		return
 	}
 	addr := a.public[open].Addr().String()
-	if len(a.cfg.AllowNode) == 0 && a.cfg.NodesFrom == "" {
-		a.log.Warn("any node may join this archiver's list", "addr", addr, "remedy", "name the nodes with --allow-node KEY, or another archiver that does with --nodes-from URL#KEY")
+	if anyNode(a.cfg) {
+		a.warnAnyNode()
 	}
 	if a.certs == nil && !strings.HasPrefix(a.cfg.PublicURL, "https:") {
 		a.log.Warn("https pages cannot use this archiver: browsers block plain http and ws there (mixed content)", "addr", addr,
 			"remedy", "--acme HOST; or --tls-cert FILE --tls-key FILE; or --public-url https://HOST where a TLS terminator stands in front")
 	}
+}
+
+// anyNode reports whether any node may be listed.
+func anyNode(cfg config.Archiver) bool { return len(cfg.AllowNode) == 0 && cfg.NodesFrom == "" }
+
+func (a *Archiver) warnAnyNode() {
+	a.log.Warn("any node may join this archiver's list", "addr", a.best().Addr().String(),
+		"remedy", "name the nodes with --allow-node KEY, or another archiver that does with --nodes-from URL#KEY")
 }

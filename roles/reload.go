@@ -117,6 +117,9 @@ func (a *Archiver) Reload(cfg config.Archiver) ([]string, error) {
 	for _, apply := range append(all, peers, list, certificate) {
 		apply()
 	}
+	if anyNode(cfg) && !anyNode(a.live) {
+		a.warnAnyNode() // on loopback, too: it was otherwise
+	}
 	a.live = cfg
 	return keys, nil
 }
