@@ -2,12 +2,15 @@ package e2e
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -21,19 +24,32 @@ const (
 	auxIgnore       = 1
 )
 
-// clockEnv has this test binary run the command of its arguments with a clock that is off by that much.
+// clockEnv has this test binary run the command of its arguments with a clock that is off by that much, and
+// after SIGUSR1 by what it names behind a comma.
 const clockEnv = "LIBERDUS_E2E_CLOCK"
 
 // runElsewhen is the process that clockEnv asks for. It is one of its own since it waits for any child.
 func runElsewhen() (asked bool, code int) {
-	off, err := time.ParseDuration(os.Getenv(clockEnv))
 	if os.Getenv(clockEnv) == "" {
 		return false, 0
+	}
+	first, then, _ := strings.Cut(os.Getenv(clockEnv), ",")
+	off, err := time.ParseDuration(first)
+	var clock atomic.Int64
+	clock.Store(int64(off))
+	if then != "" && err == nil {
+		off, err = time.ParseDuration(then)
+		set := make(chan os.Signal, 1)
+		signal.Notify(set, syscall.SIGUSR1)
+		go func() { // as long as the process
+			<-set
+			clock.Store(int64(off))
+		}()
 	}
 	if err == nil {
 		cmd := exec.Command(os.Args[1], os.Args[2:]...)
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-		code, err = elsewhen(cmd, off)
+		code, err = elsewhen(cmd, &clock)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
@@ -45,7 +61,7 @@ func runElsewhen() (asked bool, code int) {
 // elsewhen runs a command to its end on a machine whose clock is off. Time namespaces leave the wall clock
 // alone, so a tracer stands in for such a machine: it hides the kernel's library, by which programs read the
 // clock without a system call, and changes what the system call answers.
-func elsewhen(cmd *exec.Cmd, off time.Duration) (code int, err error) {
+func elsewhen(cmd *exec.Cmd, off *atomic.Int64) (code int, err error) {
 	runtime.LockOSThread() // the tracer is a thread
 	defer runtime.UnlockOSThread()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Ptrace: true}
@@ -53,6 +69,13 @@ func elsewhen(cmd *exec.Cmd, off time.Duration) (code int, err error) {
 		return 0, err
 	}
 	main := cmd.Process.Pid
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGTERM)
+	go func() { // as long as the process
+		for range stop {
+			_ = syscall.Kill(main, syscall.SIGTERM)
+		}
+	}()
 	var status syscall.WaitStatus
 	if _, err := syscall.Wait4(main, &status, 0, nil); err != nil { // stopped at its first instruction
 		return 0, err
@@ -79,7 +102,7 @@ func elsewhen(cmd *exec.Cmd, off time.Duration) (code int, err error) {
 		switch signal := status.StopSignal(); {
 		case signal == syscall.SIGTRAP|0x80:
 			if inside[thread] = !inside[thread]; !inside[thread] {
-				shiftClock(thread, off)
+				shiftClock(thread, time.Duration(off.Load()))
 			}
 		case signal != syscall.SIGTRAP && signal != syscall.SIGSTOP: // SIGSTOP: a thread begins
 			pass = int(signal)
@@ -173,4 +196,60 @@ func TestOwnClockTenMinutesOff(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The clock of an archiver is set while it runs, as by a machine that has just found out what time it is: the
+// session that there was goes on, clients are let in at once, and a node that is started anew is listed.
+func TestClockIsSet(t *testing.T) {
+	t.Parallel()
+	for _, to := range []time.Duration{-10 * time.Minute, 10 * time.Minute} {
+		t.Run(to.String(), func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			elsewhen := &site{t: t, home: s.home, env: []string{clockEnv + "=0s," + to.String()}, wrapper: os.Args[0]}
+			archiver := elsewhen.archiver()
+			node := s.consensor(archiver.url())
+			talker := s.talk(archiver.url(), node)
+
+			if err := archiver.cmd.Process.Signal(syscall.SIGUSR1); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, eventWithin, "the archiver's clock is another", func() bool {
+				return archiver.ahead(t).Round(time.Minute) == to
+			})
+			asked := time.Now()
+			eventually(t, 5*time.Second, "a newcomer is answered", func() bool {
+				return s.run("client", "account", "--archiver", archiver.url(), strings.Repeat("0", 64)).code == 0
+			})
+			t.Logf("a newcomer is answered after %v", time.Since(asked).Round(time.Millisecond))
+			talker.more(t, "reply", 3, noticed)
+			if ended := talker.events("ended"); len(ended) > 0 {
+				t.Errorf("the session ended: %v", ended)
+			}
+			talker.stop(t)
+
+			node.kill()
+			node = s.start("consensor", "--archiver", archiver.url(), "--listen", node.addr, "--data", s.dir("consensor"))
+			s.listed(archiver.url(), node.peerID, eventWithin)
+			s.run("client", "account", "--archiver", archiver.url(), "--peer", node.peerID, strings.Repeat("0", 64)).exits(0)
+		})
+	}
+}
+
+// ahead is how far the archiver's clock is ahead of this one.
+func (r *role) ahead(t *testing.T) time.Duration {
+	t.Helper()
+	res, err := web(t).Get(r.url() + "/rtc?nonce=0123456789abcdef")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := drain(res)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told struct{ Time int64 }
+	if err := json.Unmarshal(text, &told); err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return time.Until(time.UnixMilli(told.Time))
 }

@@ -41,6 +41,9 @@ func (r *roster) fresh(j join, now time.Time) error {
 	if m := r.byKey[j.node.PublicKey]; m != nil {
 		last = m.timestamp
 	}
+	if last-ours > maxSkew.Milliseconds() {
+		last = 0 // the clock was set back: until it is there again nobody could join
+	}
 	if j.timestamp <= last {
 		return &refused{fmt.Errorf("timestamp is not newer than the last one of this publicKey, %d", last), RefusedTime}
 	}

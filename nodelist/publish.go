@@ -35,6 +35,7 @@ func (l *List) Run(ctx context.Context) error {
 			kick = l.kick
 		case <-sweep.C:
 			l.sweep()
+			l.lookAtClock()
 			l.diary.sum(time.Now(), false)
 		case <-refresh.C:
 			l.wake()
@@ -42,6 +43,18 @@ func (l *List) Run(ctx context.Context) error {
 			kick = nil
 			gap.Reset(l.publishOrRetry(ctx))
 		}
+	}
+}
+
+// clockSet is how far the clock may go astray before it counts as set.
+const clockSet = 5 * time.Second
+
+// lookAtClock has the lists be signed anew when the clock was set: clients would
+// take them for old ones.
+func (l *List) lookAtClock() {
+	signed, now := l.docs.Load().signed, time.Now()
+	if set := now.Round(0).Sub(signed.Round(0)) - now.Sub(signed); set.Abs() > clockSet { // Round leaves the wall clock alone
+		l.wake()
 	}
 }
 
