@@ -3,6 +3,7 @@ package roles
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -19,12 +20,12 @@ type dataDir struct {
 // openDataDir makes the folder if it is missing, and locks it for the role.
 func openDataDir(path, role string) (*dataDir, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
-		return nil, fmt.Errorf("data folder: %w", err)
+		return nil, folderError(err)
 	}
 	name := filepath.Join(path, role+".lock")
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("data folder: %w", err)
+		return nil, folderError(err)
 	}
 	if err := lockFile(f); err != nil {
 		f.Close()
@@ -34,6 +35,15 @@ func openDataDir(path, role string) (*dataDir, error) {
 		return nil, fmt.Errorf("lock %s: %w", name, err)
 	}
 	return &dataDir{path, f}, nil
+}
+
+// folderError says what to do about a folder of somebody else: that of the host
+// that was put over the one of a container, most often.
+func folderError(err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("data folder: %w: give it to the user who runs this (chown %d), or choose another with --data", err, os.Geteuid())
+	}
+	return fmt.Errorf("data folder: %w", err)
 }
 
 // close gives the folder back.
