@@ -250,6 +250,9 @@ func TestMachine(t *testing.T) {
 		{"room", func(*doctor.Config) {}, "disk", doctor.OK, "GiB free"},
 		{"a free port", func(*doctor.Config) {}, "listen", doctor.OK, "is free"},
 		{"a port in use", func(c *doctor.Config) { c.Archiver.NodeListen = busy.Addr().String() }, "listen", doctor.Warn, "in use"},
+		{"the port of ACME in use", func(c *doctor.Config) {
+			c.Archiver.ACME, c.Archiver.ACMEHTTPListen = []string{"archiver.example.org"}, busy.Addr().String()
+		}, "listen", doctor.Warn, "in use"},
 		{"a UDP port in use", func(c *doctor.Config) {
 			n := config.Default().Consensor
 			n.Data, n.Listen, n.UDPListen = t.TempDir(), "127.0.0.1:0", taken.LocalAddr().String()

@@ -42,6 +42,9 @@ func machine(cfg Config) []Finding {
 		if addr := a.NodeAddr(); addr != "" {
 			found = append(found, listeners("archiver", addr)...)
 		}
+		if addr := a.ACMEAddr(); addr != "" {
+			found = append(found, listeners("archiver", addr)...)
+		}
 		found = append(found, pages(addrs))
 		if a.TLSCert != "" {
 			found = append(found, certificateFiles(a.TLSCert, a.TLSKey))
