@@ -209,8 +209,8 @@ func OpsURL(role any) string {
 func CloseSessions(n *Consensor) { n.peer.Close() }
 
 // Metrics returns what all roles tell on their operator's ports: those of a devnet, a
-// gateway, and a node beside another, which need not run.
-func Metrics(d *Devnet, g *Gateway, beside *Consensor) ([]telemetry.Metric, error) {
+// gateway, a node beside another, and an archiver with TLS, which need not run.
+func Metrics(d *Devnet, g *Gateway, beside *Consensor, secure *Archiver) ([]telemetry.Metric, error) {
 	r := telemetry.NewRegistry(Version)
 	err := r.Add("", logGroup(noLog{}))
 	for _, role := range append(d.operated(), g, beside) {
@@ -218,6 +218,9 @@ func Metrics(d *Devnet, g *Gateway, beside *Consensor) ([]telemetry.Metric, erro
 		for _, group := range role.groups() {
 			err = errors.Join(err, r.Add(name, group))
 		}
+	}
+	for _, group := range secure.groups() {
+		err = errors.Join(err, r.Add("an archiver with TLS", group)) // d has one, too
 	}
 	return r.Metrics(), err
 }

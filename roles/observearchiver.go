@@ -35,6 +35,7 @@ func (a *Archiver) view() telemetry.View {
 	if a.nodes != nil {
 		v.Facts = append(v.Facts, telemetry.Fact{Name: "listener for nodes", Value: a.nodes.Addr().String()})
 	}
+	v.Facts = append(v.Facts, certificateFacts(a.terms())...)
 	c := a.counts()
 	v.Refused, v.Dropped = happened(c.refused), happened(c.dropped)
 	return v
@@ -49,7 +50,15 @@ func (a *Archiver) checks() []telemetry.Check {
 	case s.Behind > listBehind:
 		bad = fmt.Errorf("changes of the list could not be kept on disk for %v, and are not published: see the log", s.Behind.Round(time.Second))
 	}
-	return []telemetry.Check{check("list", bad)}
+	return append([]telemetry.Check{check("list", bad)}, certificateChecks(a.terms())...)
+}
+
+// terms is what the public listeners show.
+func (a *Archiver) terms() terms {
+	if a.certs == nil {
+		return nil
+	}
+	return a.certs
 }
 
 func (a *Archiver) budgets() []telemetry.Budget {
@@ -81,7 +90,7 @@ func (a *Archiver) shares() []telemetry.Share {
 }
 
 func (a *Archiver) groups() []telemetry.Group {
-	return []telemetry.Group{signalingGroup(a.peers), a.listGroup(), a.doors.group(), sharesGroup(a.shares), refusedGroup(a.counts), budgetGroup(a.budgets), checksGroup(a.checks)}
+	return []telemetry.Group{signalingGroup(a.peers), a.listGroup(), certificateGroup(a.terms()), a.doors.group(), sharesGroup(a.shares), refusedGroup(a.counts), budgetGroup(a.budgets), checksGroup(a.checks)}
 }
 
 func signalingGroup(peers *signaling.Server) telemetry.Group {

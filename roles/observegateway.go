@@ -25,6 +25,7 @@ func (g *Gateway) view() telemetry.View {
 		}
 		v.Facts = append(v.Facts, telemetry.Fact{Name: "session with " + s.Peer, Value: text})
 	}
+	v.Facts = append(v.Facts, certificateFacts(g.terms())...)
 	c := g.counts()
 	v.Refused, v.Dropped = happened(c.refused), happened(c.dropped)
 	return v
@@ -36,7 +37,15 @@ func (g *Gateway) checks() []telemetry.Check {
 	if why := g.unreached.Load(); why != nil {
 		err = *why
 	}
-	return []telemetry.Check{check("nodes", err)}
+	return append([]telemetry.Check{check("nodes", err)}, certificateChecks(g.terms())...)
+}
+
+// terms is what callers are shown.
+func (g *Gateway) terms() terms {
+	if g.certs == nil {
+		return nil
+	}
+	return g.certs
 }
 
 func (g *Gateway) budgets() []telemetry.Budget {
@@ -57,7 +66,7 @@ func (g *Gateway) shares() []telemetry.Share {
 
 func (g *Gateway) groups() []telemetry.Group {
 	return []telemetry.Group{
-		g.nodesGroup(), apiGroup(g.api), g.doors.group(), sharesGroup(g.shares), refusedGroup(g.counts), budgetGroup(g.budgets), checksGroup(g.checks),
+		g.nodesGroup(), certificateGroup(g.terms()), apiGroup(g.api), g.doors.group(), sharesGroup(g.shares), refusedGroup(g.counts), budgetGroup(g.budgets), checksGroup(g.checks),
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/liberdus/liberdus/internal/config"
 	"github.com/liberdus/liberdus/internal/telemetry"
+	"github.com/liberdus/liberdus/internal/testca"
 	"github.com/liberdus/liberdus/roles"
 )
 
@@ -24,11 +25,13 @@ const operations = "../docs/operations/"
 // alerts name none that does not exist.
 func TestOperationsDocuments(t *testing.T) {
 	d := startDevnetOf(t, roles.DevnetConfig{Consensors: 1, Ops: "127.0.0.1:0", Data: t.TempDir()})
+	cert, key := testca.New(t).Files(t, t.TempDir(), "127.0.0.1")
+	secure := startArchiver(t, func(c *config.Archiver) { c.Ops, c.TLSCert, c.TLSKey = "127.0.0.1:0", cert, key })
 	g := startGateway(t, pinned(d), func(c *config.Gateway) { c.Ops = "127.0.0.1:0" })
 	beside := startConsensor(t, d, func(c *config.Consensor) {
 		c.Ledger, c.Node, c.Ops = "shardus", "http://"+d.Consensors[0].Addr(), "127.0.0.1:0"
 	})
-	metrics, err := roles.Metrics(d, g.Gateway, beside)
+	metrics, err := roles.Metrics(d, g.Gateway, beside, secure)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +53,7 @@ func TestOperationsDocuments(t *testing.T) {
 	t.Run("promtool", func(t *testing.T) {
 		exchange(t, "GET", g.URL()+"/timestamp", "") // routes are told of once they were asked for
 		http.DefaultClient.CloseIdleConnections()    // those without a request hold up the end
-		for _, role := range []any{d, g.Gateway, beside} {
+		for _, role := range []any{d, g.Gateway, beside, secure} {
 			_, page := fetch(t, roles.OpsURL(role)+"/metrics")
 			lint(t, page)
 		}

@@ -18,6 +18,7 @@ type certificates interface {
 	TLS() *tls.Config
 	Run(context.Context) error
 	Host(own string) string // that clients are told, for the listener's own
+	Term() certs.Term       // of what ends first
 }
 
 var (

@@ -170,12 +170,12 @@ func (f *Files) use(cert *tls.Certificate, message string) {
 
 // checkEnd, with mu held, warns once about a certificate that has ended, or is about to.
 func (f *Files) checkEnd() {
-	end := f.current.Load().Leaf.NotAfter
-	if f.warned || time.Until(end) > expirySoon {
+	leaf := f.current.Load().Leaf
+	if f.warned || !Ends(leaf, expirySoon) {
 		return
 	}
 	f.warned = true
-	f.log.Warn("the certificate ends; afterwards clients refuse it", "expires", end, "remedy", "put a new one in "+f.certPath+" and "+f.keyPath+": it is taken without a restart")
+	f.log.Warn("the certificate ends; afterwards clients refuse it", "expires", leaf.NotAfter, "remedy", "put a new one in "+f.certPath+" and "+f.keyPath+": it is taken without a restart")
 }
 
 // A pair is the content of both files.

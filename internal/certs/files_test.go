@@ -210,7 +210,7 @@ func TestReloadBySymlink(t *testing.T) {
 func TestWarnsOfItsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)
-		cert, key := testca.New(t).Issue(t, 74*time.Hour, "a.example")
+		cert, key := testca.New(t).IssueOld(t, 80*day, 74*time.Hour, "a.example")
 		s.write(s.cert, cert)
 		s.write(s.key, key)
 		s.open()

@@ -33,7 +33,13 @@ func briefFront(t *testing.T, host string) (*front, *testacme.Server) {
 func TestACMERenewal(t *testing.T) {
 	const host = "renewed.example.test"
 	f, server := briefFront(t, host)
+	if got := f.acme.Term(); got.Of != host {
+		t.Errorf("the term is of %q, want %q", got.Of, host)
+	}
 	first := f.cert(server, host)
+	if got := f.acme.Term(); got.To.Before(first.NotAfter) || got.Life() < 50*time.Second || got.Life() > time.Hour {
+		t.Errorf("the term is %+v, want one of about a minute, to %v", got, first.NotAfter)
+	}
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(server.Issued)
 	conn, err := tls.Dial("tcp", f.tls.Addr().String(), &tls.Config{RootCAs: pool, ServerName: host})

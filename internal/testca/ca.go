@@ -60,10 +60,16 @@ func (ca *CA) Pool() *x509.CertPool {
 // time given, and returns it and its key in PEM.
 func (ca *CA) Issue(t testing.TB, life time.Duration, hosts ...string) (cert, key []byte) {
 	t.Helper()
+	return ca.IssueOld(t, time.Hour, life, hosts...)
+}
+
+// IssueOld is Issue of a certificate that began so long ago.
+func (ca *CA) IssueOld(t testing.TB, age, life time.Duration, hosts ...string) (cert, key []byte) {
+	t.Helper()
 	template := &x509.Certificate{
 		SerialNumber: serial(),
 		Subject:      pkix.Name{CommonName: "liberdus test"},
-		NotBefore:    time.Now().Add(-time.Hour),
+		NotBefore:    time.Now().Add(-age),
 		NotAfter:     time.Now().Add(life),
 		KeyUsage:     x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
