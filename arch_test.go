@@ -24,7 +24,7 @@ var arrows = map[string]string{
 	"signaling":           "internal/clientip internal/tally",
 	"nodelist":            "internal/clientip internal/signing internal/tally",
 	"internal/api":        "internal/ledger internal/rpc internal/signing internal/tally",
-	"internal/doctor":     "internal/config internal/identity internal/signing nodelist rtc signaling",
+	"internal/doctor":     "internal/certs internal/config internal/identity internal/signing nodelist rtc signaling",
 	"internal/feed":       "internal/ledger internal/rpc",
 	"internal/ledger":     "internal/signing internal/tally",
 	"internal/rpc":        "",

@@ -140,6 +140,9 @@ func useFile(cfg *doctor.Config, path string) config.File {
 	}
 	if check("consensor", loaded.Consensor.Validate()) {
 		cfg.Consensor = &loaded.Consensor
+		if n, remedy, err := roles.WantedFilesOfNode(loaded.Consensor); err == nil && n > cfg.WantedFiles {
+			cfg.WantedFiles, cfg.FilesRemedy = n, remedy
+		}
 	}
 	if check("client", loaded.Client.Validate()) {
 		f.Client = loaded.Client

@@ -93,11 +93,19 @@ func TestDoctorConfig(t *testing.T) {
 	r := s.doctor("--config", config("")).exits(1)
 	r.doctored("config", "ok", "[consensor] is valid")
 	r.doctored("browser", "fail", "6666")
-	r.doctored("listen", "warn", "TCP "+consensor.addr+" is in use")
+	r.doctored("listen", "ok", "TCP "+consensor.addr+" is in use, and the consensor runs")
 	r.doctored("data", "ok", s.dir("consensor"))
 	r.doctored("node", "ok", "on the list")
 	r.doctored("udp", "ok", "connected to")
 	r.doctored("list", "warn", "not pinned") // the consensor remembers its key
+
+	few := *s
+	few.wrapper = s.file("few", "#!/bin/sh\nulimit -n 2000\nexec \"$@\"\n")
+	if err := os.Chmod(few.wrapper, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	few.doctor("--config", s.file("node.toml", fmt.Sprintf("[consensor]\narchiver = [%q]\nlisten = %q\ndata = %q\n", archiver.url(), consensor.addr, s.dir("consensor")))).
+		exits(0).doctored("files", "warn", "2000 files and connections may be open at once; the settings allow for 2088")
 
 	r = s.doctor("--config", config("nonsense = 1"), "--archiver", archiver.url()).exits(1)
 	r.doctored("config", "fail", "config.toml:8: unknown key")
@@ -110,19 +118,20 @@ func TestDoctorTLS(t *testing.T) {
 	ca := testca.New(t)
 	for _, tt := range []struct {
 		name, env string
-		life      time.Duration
+		age, life time.Duration
 		code      int
 		status    string
 		part      string
 	}{
-		{"good", "authority.pem", 90 * 24 * time.Hour, 1, "ok", "89 days"}, // no node is listed
-		{"about to end", "authority.pem", 49 * time.Hour, 1, "warn", "ends in 2 days"},
-		{"over", "authority.pem", -time.Minute, 1, "fail", "ended on"},
-		{"of nobody's authority", "none.pem", 90 * 24 * time.Hour, 1, "fail", "unknown authority"},
+		{"good", "authority.pem", time.Hour, 90 * 24 * time.Hour, 1, "ok", "89 days"}, // no node is listed
+		{"about to end", "authority.pem", 88 * 24 * time.Hour, 49 * time.Hour, 1, "warn", "ends in 2 days"},
+		{"of a short life", "authority.pem", time.Hour, 49 * time.Hour, 1, "ok", "2 days more"},
+		{"over", "authority.pem", time.Hour, -time.Minute, 1, "fail", "ended on"},
+		{"of nobody's authority", "none.pem", time.Hour, 90 * 24 * time.Hour, 1, "fail", "unknown authority"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newSite(t)
-			cert, key := ca.Issue(t, tt.life, "127.0.0.1")
+			cert, key := ca.IssueOld(t, tt.age, tt.life, "127.0.0.1")
 			s.file("authority.pem", string(ca.PEM))
 			s.file("none.pem", "")
 			a := s.archiver("--tls-cert", s.file("cert.pem", string(cert)), "--tls-key", s.file("key.pem", string(key)))

@@ -3,8 +3,6 @@ package doctor
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -21,7 +19,7 @@ import (
 )
 
 const (
-	certSoon  = 14 * 24 * time.Hour // before its end a certificate is warned about
+	certSoon  = 14 * 24 * time.Hour // before its end a certificate is warned about, unless its life is short
 	skewWarn  = 5 * time.Second     // what identities report
 	skewFatal = time.Minute         // beyond it an archiver refuses to list a node
 )
@@ -107,50 +105,6 @@ func (p *patient) tcp(ctx context.Context) bool {
 	conn.Close() // nothing was sent
 	p.say("tcp", OK, "", "%s connects in %v", conn.RemoteAddr(), since(began))
 	return true
-}
-
-// tls looks at the certificate whether it is good or not.
-func (p *patient) tls(ctx context.Context) bool {
-	if p.url.Scheme != "https" {
-		return true // nothing to look at: what counts is signed
-	}
-	conf := &tls.Config{ServerName: p.url.Hostname(), MinVersion: tls.VersionTLS12, InsecureSkipVerify: true} // verified below
-	conn, err := (&tls.Dialer{Config: conf}).DialContext(ctx, "tcp", p.addr())
-	if err != nil {
-		p.say("tls", Fail, "does this port speak TLS? an archiver without a certificate is http://", "no TLS with %s: %v", p.addr(), because(ctx, err))
-		return false
-	}
-	state := conn.(*tls.Conn).ConnectionState()
-	conn.Close() // nothing was sent
-	return p.certificate(state.PeerCertificates)
-}
-
-func (p *patient) certificate(chain []*x509.Certificate) bool {
-	leaf, between := chain[0], x509.NewCertPool() // a server shows one at least
-	for _, c := range chain[1:] {
-		between.AddCert(c)
-	}
-	left := time.Until(leaf.NotAfter)
-	_, err := leaf.Verify(x509.VerifyOptions{DNSName: p.url.Hostname(), Intermediates: between})
-	renew := "renew it (docs/tls.md); --acme does so by itself"
-	switch {
-	case left <= 0:
-		p.say("tls", Fail, renew, "the certificate ended on %s", leaf.NotAfter.Format(time.DateOnly))
-	case err != nil:
-		p.say("tls", Fail, nodelist.Remedy(err), "the certificate is not good: %v", err)
-	case left < certSoon:
-		p.say("tls", Warn, renew, "the certificate ends in %s, on %s", days(left), leaf.NotAfter.Format(time.DateOnly))
-	default:
-		p.say("tls", OK, "", "the certificate is good for %s more", days(left))
-	}
-	return err == nil
-}
-
-func days(d time.Duration) string {
-	if n := int(d / (24 * time.Hour)); n != 1 {
-		return fmt.Sprintf("%d days", n)
-	}
-	return "1 day"
 }
 
 func (p *patient) http(ctx context.Context) bool {

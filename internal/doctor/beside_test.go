@@ -22,14 +22,21 @@ func TestBeside(t *testing.T) {
 		t.Fatal(err)
 	}
 	own := key.Public()
-	info := func(status, key string) http.HandlerFunc {
+	network := strings.Repeat("b", 64)
+	of := func(status, key, account string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path != "/nodeInfo" {
+			switch r.URL.Path {
+			case "/nodeInfo":
+				fmt.Fprintf(w, `{"nodeInfo":{"publicKey":%q,"status":%s,"externalPort":9001}}`, key, status)
+			case "/account/" + strings.Repeat("0", 64):
+				fmt.Fprint(w, account)
+			default:
 				http.NotFound(w, r)
-				return
 			}
-			fmt.Fprintf(w, `{"nodeInfo":{"publicKey":%q,"status":%s,"externalPort":9001}}`, key, status)
 		}
+	}
+	info := func(status, key string) http.HandlerFunc {
+		return of(status, key, `{"account":{"networkId":"`+network+`"}}`)
 	}
 	for _, tt := range []struct {
 		name string
@@ -40,6 +47,8 @@ func TestBeside(t *testing.T) {
 		{"active, of the same key", info(`"active"`, own), doctor.OK, "answers in"},
 		{"of another key", info(`"active"`, strings.Repeat("a", 64)), doctor.Warn, own},
 		{"joining", info(`"syncing"`, own), doctor.Warn, `not active, but "syncing"`},
+		{"whose network stands still", of(`"active"`, own, `{"error":"No account with the given id"}`), doctor.Warn, "account of its network"},
+		{"of another network", of(`"active"`, own, `{"account":{"networkId":"`+strings.Repeat("c", 64)+`"}}`), doctor.Fail, `of the network "ccc`},
 		{"without its routes yet", http.NotFound, doctor.Fail, "404"},
 		{"something else", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") }, doctor.Fail, "not answered as nodes do"},
 		{"gone", nil, doctor.Fail, "no answer"},
@@ -52,6 +61,7 @@ func TestBeside(t *testing.T) {
 			}
 			n := config.Default().Consensor
 			n.Data, n.Listen, n.Ledger, n.Node, n.Key = t.TempDir(), "127.0.0.1:0", config.LedgerShardus, s.URL+"/", path
+			n.NetworkID = network
 			find(t, doctor.Run(t.Context(), doctor.Config{Consensor: &n}), "beside", tt.want, tt.part)
 		})
 	}

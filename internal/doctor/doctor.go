@@ -60,8 +60,8 @@ type Config struct {
 	Archiver  *config.Archiver
 	Consensor *config.Consensor
 	// Files is how many files this process may have open, 0 if nobody knows;
-	// WantedFiles how many the archiver may come to need, and FilesRemedy how to
-	// let it.
+	// WantedFiles how many one of the roles may come to need, and FilesRemedy how
+	// to let it.
 	Files, WantedFiles int
 	FilesRemedy        string
 	// Progress, if set, is told what is waited for.
@@ -81,7 +81,7 @@ func Run(ctx context.Context, cfg Config) Report {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	jobs := []func() []Finding{func() []Finding { return cfg.Settings }, func() []Finding { return machine(cfg) }}
+	jobs := []func() []Finding{func() []Finding { return cfg.Settings }, func() []Finding { return machine(ctx, cfg) }}
 	if len(cfg.Archivers) == 0 {
 		jobs = append(jobs, func() []Finding {
 			return []Finding{{"archiver", "none", Warn, "no archiver is named, so nothing of the network was looked at", "name one with --archiver URL#KEY"}}

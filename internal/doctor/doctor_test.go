@@ -1,6 +1,7 @@
 package doctor_test
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -184,18 +185,20 @@ func TestNames(t *testing.T) {
 func TestCertificateFiles(t *testing.T) {
 	ca := testca.New(t)
 	for _, tt := range []struct {
-		name string
-		life time.Duration
-		want doctor.Status
-		part string
+		name      string
+		age, life time.Duration
+		want      doctor.Status
+		part      string
 	}{
-		{"new", 90 * 24 * time.Hour, doctor.OK, "89 days"},
-		{"about to end", 100 * time.Hour, doctor.Warn, "4 days"},
-		{"over", -time.Minute, doctor.Fail, "ended on"},
+		{"new", time.Hour, 90 * 24 * time.Hour, doctor.OK, "89 days"},
+		{"about to end", 86 * 24 * time.Hour, 100 * time.Hour, doctor.Warn, "4 days"},
+		{"new, of a short life", time.Hour, 6 * 24 * time.Hour, doctor.OK, "5 days"},
+		{"about to end, of a short life", 5 * 24 * time.Hour, 24 * time.Hour, doctor.Warn, "23 hours"},
+		{"over", time.Hour, -time.Minute, doctor.Fail, "ended on"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a := archiverHere(t)
-			cert, key := ca.Issue(t, tt.life, "archiver.example.org")
+			cert, key := ca.IssueOld(t, tt.age, tt.life, "archiver.example.org")
 			a.TLSCert, a.TLSKey = write(t, "cert.pem", cert), write(t, "key.pem", key)
 			find(t, doctor.Run(t.Context(), doctor.Config{Archiver: &a}), "certificate", tt.want, tt.part)
 		})
@@ -207,6 +210,43 @@ func TestCertificateFiles(t *testing.T) {
 		a.TLSCert, a.TLSKey = write(t, "cert.pem", cert), write(t, "key.pem", key)
 		find(t, doctor.Run(t.Context(), doctor.Config{Archiver: &a}), "certificate", doctor.Fail, "private key does not match")
 	})
+}
+
+// A clock by which a good certificate is not good yet, or no more, is this machine's own fault if
+// the archiver's is another; a certificate that is over by both clocks is to be renewed.
+func TestOwnClockAndTheCertificate(t *testing.T) {
+	const day = 24 * time.Hour
+	ca := testca.New(t)
+	for _, tt := range []struct {
+		name           string
+		age, life, off time.Duration // off: of the archiver's clock
+		clock, tls     string        // parts of what is found; "": nothing is said of the clock
+	}{
+		{"ahead", 100 * day, -10 * day, -20 * day, "480h0m", "by this machine's clock"},
+		{"behind", -10 * day, 90 * day, 20 * day, "behind the archiver", "by this machine's clock"},
+		{"over by both", 100 * day, -10 * day, 0, "", "ended on"},
+		{"over, and the archiver's clock is off, too", 100 * day, -10 * day, day, "", "ended on"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			pair, err := tls.X509KeyPair(ca.IssueOld(t, tt.age, tt.life, "127.0.0.1"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Date", time.Now().Add(tt.off).UTC().Format(http.TimeFormat))
+			}))
+			s.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
+			s.StartTLS()
+			defer s.Close()
+			r := examine(t, s.URL, "")
+			find(t, r, "tls", doctor.Fail, tt.tls)
+			if tt.clock != "" {
+				find(t, r, "clock", doctor.Fail, tt.clock)
+			} else if slices.ContainsFunc(r.Checks, func(f doctor.Finding) bool { return f.Check == "clock" }) {
+				t.Errorf("the clock is blamed: %+v", r.Checks)
+			}
+		})
+	}
 }
 
 func write(t *testing.T, name string, text []byte) string {
@@ -281,11 +321,14 @@ func TestListeningIsForbidden(t *testing.T) {
 		t.Fatal(err)
 	}
 	addr := "TCP " + l.Addr().String()
-	if f := doctor.Listening("archiver", addr, fs.ErrPermission); f.Status != doctor.Warn || !strings.Contains(f.Found, "is in use") {
+	if f := doctor.Listening("archiver", addr, false, fs.ErrPermission); f.Status != doctor.Warn || !strings.Contains(f.Found, "is in use") {
 		t.Errorf("with a server there: %+v", f)
 	}
+	if f := doctor.Listening("archiver", addr, true, fs.ErrPermission); f.Status != doctor.OK || f.Remedy != "" {
+		t.Errorf("with the archiver there: %+v", f)
+	}
 	l.Close()
-	if f := doctor.Listening("archiver", addr, fs.ErrPermission); f.Status != doctor.Fail || !strings.Contains(f.Remedy, "CAP_NET_BIND_SERVICE") {
+	if f := doctor.Listening("archiver", addr, false, fs.ErrPermission); f.Status != doctor.Fail || !strings.Contains(f.Remedy, "CAP_NET_BIND_SERVICE") {
 		t.Errorf("with nobody there: %+v", f)
 	}
 }

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"cmp"
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -9,11 +10,13 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
+	"github.com/liberdus/liberdus/internal/certs"
 	"github.com/liberdus/liberdus/internal/config"
 	"github.com/liberdus/liberdus/internal/signing"
 	"github.com/liberdus/liberdus/rtc"
@@ -30,20 +33,20 @@ const here = "this machine"
 
 // machine looks at the machine that this runs on, for the roles that are to run
 // there.
-func machine(cfg Config) []Finding {
+func machine(ctx context.Context, cfg Config) []Finding {
 	found := []Finding{files(cfg)}
 	if f, known := buffers(); known {
 		found = append(found, f)
 	}
 	if a := cfg.Archiver; a != nil {
 		found = append(found, folder("archiver", a.Data)...)
-		addrs := a.PublicAddrs()
-		found = append(found, listeners("archiver", addrs...)...)
+		addrs, runs := a.PublicAddrs(), func(addr string) bool { return archiverRuns(ctx, *a, addr) }
+		found = append(found, listeners("archiver", runs, addrs...)...)
 		if addr := a.NodeAddr(); addr != "" {
-			found = append(found, listeners("archiver", addr)...)
+			found = append(found, listeners("archiver", runs, addr)...)
 		}
-		if addr := a.ACMEAddr(); addr != "" {
-			found = append(found, listeners("archiver", addr)...)
+		if addr := a.ACMEAddr(); addr != "" { // does not say whose it is
+			found = append(found, listeners("archiver", func(string) bool { return slices.ContainsFunc(addrs, runs) }, addr)...)
 		}
 		found = append(found, pages(addrs))
 		if a.TLSCert != "" {
@@ -52,10 +55,11 @@ func machine(cfg Config) []Finding {
 	}
 	if n := cfg.Consensor; n != nil {
 		found = append(found, folder("consensor", n.Data)...)
-		found = append(found, listeners("consensor", n.ListenAddr())...)
-		found = append(found, datagrams(cmp.Or(n.UDPListen, n.ListenAddr())))
+		runs := func(string) bool { return consensorRuns(ctx, *n) } // data channels do not say whose they are
+		found = append(found, listeners("consensor", runs, n.ListenAddr())...)
+		found = append(found, datagrams(cmp.Or(n.UDPListen, n.ListenAddr()), runs))
 		if n.TCPListen != "" {
-			found = append(found, listeners("consensor", n.TCPListen)...)
+			found = append(found, listeners("consensor", runs, n.TCPListen)...)
 		}
 	}
 	return found
@@ -68,7 +72,7 @@ func files(cfg Config) Finding {
 		f.Found = "how many files may be open is not known on this system"
 	case cfg.WantedFiles > cfg.Files:
 		f.Status, f.Remedy = Warn, cfg.FilesRemedy
-		f.Found += fmt.Sprintf("; the archiver's settings allow for %d", cfg.WantedFiles)
+		f.Found += fmt.Sprintf("; the settings allow for %d", cfg.WantedFiles)
 	case cfg.Files < fewFiles:
 		f.Status, f.Remedy = Warn, "ulimit -n 65536 before the start; for systemd, LimitNOFILE=65536"
 	}
@@ -144,32 +148,35 @@ func folder(role, dir string) []Finding {
 	return append(out, room)
 }
 
-// listeners looks whether addresses can be listened on.
-func listeners(role string, addrs ...string) (found []Finding) {
+// listeners looks whether addresses can be listened on; runs tells whether the
+// role does so already.
+func listeners(role string, runs func(addr string) bool, addrs ...string) (found []Finding) {
 	for _, addr := range addrs {
 		l, err := net.Listen("tcp", addr)
 		if err == nil {
 			l.Close() // nobody came
 		}
-		found = append(found, listening(role, "TCP "+addr, err))
+		found = append(found, listening(role, "TCP "+addr, err != nil && runs(addr), err))
 	}
 	return found
 }
 
 // datagrams looks whether a consensor can have its UDP port.
-func datagrams(addr string) Finding {
+func datagrams(addr string, runs func(addr string) bool) Finding {
 	conn, err := net.ListenPacket("udp", addr)
 	if err == nil {
 		conn.Close() // nothing came
 	}
-	return listening("consensor", "UDP "+addr, err)
+	return listening("consensor", "UDP "+addr, err != nil && runs(addr), err)
 }
 
 // listening says how it went to listen.
-func listening(role, addr string, err error) Finding {
+func listening(role, addr string, runs bool, err error) Finding {
 	f := Finding{Check: "listen", Of: role, Status: OK, Found: addr + " is free"}
 	switch {
 	case err == nil:
+	case runs && (errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, fs.ErrPermission)):
+		f.Found = addr + " is in use, and the " + role + " runs"
 	case errors.Is(err, syscall.EADDRINUSE):
 		f.Status, f.Found = Warn, addr+" is in use"
 		f.Remedy = "well if that is the " + role + " itself; else stop the other program, or choose another address (ss -lnptu shows who it is)"
@@ -223,7 +230,7 @@ func certificateFiles(cert, key string) Finding {
 	switch {
 	case left <= 0:
 		f.Status, f.Found = Fail, fmt.Sprintf("%s ended on %s", cert, pair.Leaf.NotAfter.Format(time.DateOnly))
-	case left < certSoon:
+	case certs.Ends(pair.Leaf, certSoon):
 		f.Status = Warn
 	}
 	if f.Status != OK {
