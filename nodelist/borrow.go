@@ -72,6 +72,7 @@ func (l *List) Follow(ctx context.Context) error {
 			l.log.Warn("the other archiver's list is kept as it was", "from", l.cfg.NodesFrom.URL, "nodes", len(l.borrowed.Keys), "err", err)
 		default:
 			failed, wait = 0, borrowEvery*4/3 // so that the mean is that
+			l.lentAt.Store(new(time.Now()))
 			l.lend(ctx, next)
 		}
 	}

@@ -137,6 +137,36 @@ func TestNodesFrom(t *testing.T) {
 	}
 }
 
+// How old what is borrowed is can be seen: from the start, if it was never had.
+func TestTheAgeOfWhatIsBorrowed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := new(lender)
+		a := borrower(t, l, keyOf(2000).Public(), "")
+		good, bad := text(200, listOf(t, 2000, 5, 1, 2)), text(500, "no")
+		l.set(bad)
+		defer a.follow()()
+		for _, tt := range []struct {
+			name     string
+			answer   http.HandlerFunc
+			min, max time.Duration
+		}{
+			{"never had", bad, 10 * time.Minute, 10*time.Minute + time.Second},
+			{"had", good, 0, 30 * time.Second},
+			{"lost", bad, 9 * time.Minute, 10*time.Minute + 30*time.Second},
+		} {
+			l.set(tt.answer)
+			time.Sleep(10 * time.Minute)
+			synctest.Wait()
+			if s := a.Stats(); !s.Borrowed || s.BorrowedAge < tt.min || s.BorrowedAge > tt.max {
+				t.Errorf("%s: it is %v old (borrowed: %v), want %v to %v", tt.name, s.BorrowedAge, s.Borrowed, tt.min, tt.max)
+			}
+		}
+	})
+	if s := newArchiver(t, nil).Stats(); s.Borrowed {
+		t.Error("an archiver of its own says that it borrows")
+	}
+}
+
 // Whatever goes wrong over there, the last good list counts on.
 func TestNodesFromFailures(t *testing.T) {
 	for _, tt := range []struct {

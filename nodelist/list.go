@@ -38,7 +38,8 @@ type List struct {
 	docs   atomic.Pointer[documents]
 	counts counters
 
-	borrowed borrowed // owned by Follow
+	borrowed borrowed                  // owned by Follow
+	lentAt   atomic.Pointer[time.Time] // when that was had, or when this began; nil: nothing is borrowed
 }
 
 // New returns a List without nodes, with its first signed lists made and its
@@ -69,6 +70,7 @@ func New(cfg Config, presence Presence, log *slog.Logger) (*List, error) {
 			return nil, err
 		}
 		l.roster.borrow(l.borrowed.Keys, time.Now())
+		l.lentAt.Store(new(time.Now()))
 	}
 	l.roster.version = 1 // whoever was listed before the restart no longer is
 	l.handler = l.routes()

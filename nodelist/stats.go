@@ -14,6 +14,8 @@ type Stats struct {
 	Epoch           uint64        // as published
 	Age             time.Duration // of what is published
 	Behind          time.Duration // for how long changes could not be published; 0: they are
+	Borrowed        bool          // the nodes of another archiver may be listed,
+	BorrowedAge     time.Duration // whose list was had so long ago, or never since the start
 	Joined          uint64        // joins that were taken, those of listed nodes included
 	Refused         map[Refusal]uint64
 }
@@ -43,8 +45,12 @@ func (l *List) Stats() Stats {
 	if since := l.behind.Load(); since != nil {
 		behind = time.Since(*since)
 	}
-	return Stats{
+	s := Stats{
 		Active: d.active, Syncing: d.syncing, Total: l.cfg.Total, Epoch: d.epoch, Age: time.Since(d.signed), Behind: behind,
 		Joined: l.counts.joined.Load(), Refused: l.counts.refused.Load(),
 	}
+	if at := l.lentAt.Load(); at != nil {
+		s.Borrowed, s.BorrowedAge = true, time.Since(*at)
+	}
+	return s
 }

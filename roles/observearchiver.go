@@ -128,6 +128,7 @@ func (a *Archiver) listGroup() telemetry.Group {
 			one(telemetry.Gauge, "nodelist_epoch", "The list's epoch: it grows with every change."),
 			one(telemetry.Gauge, "nodelist_age_seconds", "How long ago the list was signed."),
 			one(telemetry.Gauge, "nodelist_behind_seconds", "For how long changes of the list could not be kept on disk, and so were not published."),
+			one(telemetry.Gauge, "nodelist_borrowed_age_seconds", "How long ago the list of nodes_from was had. Only with that."),
 			one(telemetry.Counter, "nodelist_joins_total", "Nodes that joined or joined again."),
 			by("reason", telemetry.Names(a.list.Stats().Refused), one(telemetry.Counter, "nodelist_joins_refused_total", "Joins that were refused.")),
 		},
@@ -138,6 +139,9 @@ func (a *Archiver) listGroup() telemetry.Group {
 			s.Set("nodelist_epoch", float64(st.Epoch))
 			s.Set("nodelist_age_seconds", st.Age.Seconds())
 			s.Set("nodelist_behind_seconds", st.Behind.Seconds())
+			if st.Borrowed {
+				s.Set("nodelist_borrowed_age_seconds", st.BorrowedAge.Seconds())
+			}
 			s.Set("nodelist_joins_total", float64(st.Joined))
 			telemetry.Counts(s, "nodelist_joins_refused_total", st.Refused)
 		},
