@@ -12,6 +12,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/liberdus/liberdus/internal/testca"
 )
 
 // opsAddr is where a role that was given --ops has its operator's port.
@@ -205,7 +208,16 @@ func TestPrometheus(t *testing.T) {
 	s := newSite(t)
 	ops := []string{"--ops", "127.0.0.1:0"}
 	archiver := s.archiver(ops...)
-	node := s.consensor(archiver.url(), ops...)
+	ready, _ := archiver.errs.find(0, func(r record) bool { return r.text("msg") == "ready" })
+	ca := testca.New(t) // another archiver has what this one lacks: a certificate, and whom to take nodes from
+	cert, key := ca.Issue(t, 90*24*time.Hour, "127.0.0.1")
+	s.env = []string{"SSL_CERT_FILE=" + s.file("authority.pem", string(ca.PEM))}
+	secure := s.start(append([]string{
+		"archiver", "--listen", "127.0.0.1:0", "--node-listen", "127.0.0.1:0", "--data", s.dir("secure"),
+		"--tls-cert", s.file("cert.pem", string(cert)), "--tls-key", s.file("key.pem", string(key)), "--nodes-from", archiver.url() + "#" + ready.text("publicKey"),
+	}, ops...)...)
+	node := s.consensor(archiver.url(), append([]string{"--archiver", "http://" + secure.nodeAddr}, ops...)...)
+	s.listed("http://"+secure.nodeAddr, node.peerID, eventWithin)
 	front := s.beside(archiver.url(), node, "front", ops...)
 	gateway := s.gateway(archiver.url(), append(ops, "--sessions", "2")...)                                            // as many as it may have, all open
 	if response, err := web(t).Get(gateway.url() + "/timestamp"); err != nil || response.StatusCode != http.StatusOK { // a route that was asked for
@@ -224,10 +236,10 @@ func TestPrometheus(t *testing.T) {
 		"- alerts.yml":             "- " + rules,
 		`"127.0.0.1:6090"`:         archiver.opsAddr(t),
 		`"127.0.0.1:6091"`:         node.opsAddr(t),
-		`- targets: ["127.0.0.1:6092"]`: fmt.Sprintf("- targets: [%s]\n        labels: {instance: front}\n      - targets: [%s]",
-			front.opsAddr(t), gateway.opsAddr(t)),
+		`- targets: ["127.0.0.1:6092"]`: fmt.Sprintf("- targets: [%s]\n        labels: {instance: front}\n      - targets: [%s]\n        labels: {instance: secure}\n      - targets: [%s]",
+			front.opsAddr(t), secure.opsAddr(t), gateway.opsAddr(t)),
 	}))
-	p.reaches(4)
+	p.reaches(5)
 	p.knows(described(t))
 	alerts := p.rules()
 	p.answers(dashboard(t), alerts)
