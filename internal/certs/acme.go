@@ -144,7 +144,7 @@ func (a *ACME) newManager() *manager {
 	})
 	configure := func(profile string) *certmagic.Config {
 		cfg := certmagic.New(m.cache, certmagic.Config{
-			Storage: &certmagic.FileStorage{Path: a.cfg.Dir},
+			Storage: storage{&certmagic.FileStorage{Path: a.cfg.Dir}},
 			Logger:  zap,
 			OnEvent: m.event,
 			OCSP:    certmagic.OCSPConfig{DisableStapling: true}, // short lives took its place

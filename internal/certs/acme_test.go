@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddyserver/certmagic"
+
 	"github.com/liberdus/liberdus/internal/certs"
 	"github.com/liberdus/liberdus/internal/testacme"
 )
@@ -98,6 +100,26 @@ func (f *front) cert(server *testacme.Server, host string) *x509.Certificate {
 		if time.Now().After(deadline) {
 			f.t.Fatalf("no certificate for %s: %v\n%s", host, err, &f.log)
 		}
+	}
+}
+
+// An account that another host's certificate is just having made, as far as its
+// folder, is not taken for one with an e-mail address.
+func TestACMEAccountInTheMaking(t *testing.T) {
+	f, server := newFront(t), testacme.New(t)
+	server.Open(port(f.http), 0)
+	cfg := certs.ACMEConfig{
+		Hosts: []string{"archiver.example.test"}, CA: server.URL, CARoot: server.RootFile,
+		Dir: t.TempDir(), TLSPort: port(f.tls), HTTPPort: port(f.http),
+	}
+	authority := certmagic.StorageKeys.Safe((&certmagic.ACMEIssuer{CA: server.URL}).IssuerKey())
+	if err := os.MkdirAll(filepath.Join(cfg.Dir, "acme", authority, "users", "default"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	f.serve(cfg)
+	f.cert(server, cfg.Hosts[0])
+	if made, err := filepath.Glob(filepath.Join(cfg.Dir, "acme", authority, "users", "*")); err != nil || len(made) != 1 {
+		t.Errorf("the accounts are %q, %v; want the one that was in the making", made, err)
 	}
 }
 
