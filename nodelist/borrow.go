@@ -40,6 +40,7 @@ func loadBorrowed(path, from string) (borrowed, error) {
 	if path == "" {
 		return borrowed{From: from}, nil
 	}
+	sweep(path, 0) // the folder is this process's alone
 	if err := readJSON(path, &b); err != nil {
 		return b, fmt.Errorf("nodelist: nodes of the other archiver: %w; remove the file, it is fetched anew", err)
 	}

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"time"
 )
 
 // maxFile is the size, in bytes, above which a file of ours is not read.
@@ -62,6 +64,25 @@ func writeJSON(path string, v any) (err error) {
 		return err
 	}
 	return syncDir(dir)
+}
+
+// leftFor is how long a file that [writeJSON] has begun may be another process's,
+// which will rename it.
+const leftFor = time.Hour
+
+// sweep removes what processes that were killed as they wrote the file at path have
+// left beside it, if it is that old. What cannot be removed does no harm.
+func sweep(path string, old time.Duration) {
+	dir, begun := filepath.Dir(path), "."+filepath.Base(path)+"."
+	entries, _ := os.ReadDir(dir) // an error: nothing is found
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), begun) {
+			continue
+		}
+		if info, err := e.Info(); err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) >= old {
+			_ = os.Remove(filepath.Join(dir, e.Name()))
+		}
+	}
 }
 
 // syncDir puts a renaming in dir on disk.

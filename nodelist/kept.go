@@ -140,5 +140,6 @@ func (c *Client) write(path string, a *anchor, list signing.Object) error {
 	if err != nil {
 		return err
 	}
+	sweep(path, leftFor)
 	return writeJSON(path, kept{URL: c.archiver.URL, RTC: string(rtc), List: string(text), Nonce: a.nonce, At: time.Now().UnixMilli()})
 }

@@ -102,6 +102,7 @@ func (k *KnownKeys) store(all known) error {
 	if k.path == "" || k.look {
 		return nil
 	}
+	sweep(k.path, leftFor)
 	if err := writeJSON(k.path, all); err != nil {
 		return fmt.Errorf("known archivers: what was learnt is not written down: %w; %w", err, errNotKept)
 	}

@@ -22,6 +22,7 @@ func loadState(path string, now time.Time) (state, error) {
 	if path == "" {
 		return s, nil
 	}
+	sweep(path, 0) // the folder is this process's alone
 	if err := readJSON(path, &s); err != nil {
 		return state{}, fmt.Errorf("nodelist: state: %w; restore the file from a backup, or remove it "+
 			"(the network's id is then that of --network-id, or of the node that joins first)", err)
