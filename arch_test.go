@@ -49,6 +49,7 @@ var arrows = map[string]string{
 	"internal/browser":      "",
 	"internal/chart":        "",
 	"internal/impair":       "",
+	"internal/needs":        "",
 	"internal/testacme":     "internal/testca",
 	"internal/testca":       "",
 }

@@ -8,12 +8,14 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/liberdus/liberdus/internal/needs"
 )
 
 // A consensor whose disk is full accepts nothing that it cannot keep, leaves the list and ends with
 // code 1. Started again it says why it cannot run, and ends; with room it runs, and has everything.
 func TestDiskFull(t *testing.T) {
-	needsRoot(t, "mounting a small file system")
+	needs.Root(t, "mounting a small file system")
 	t.Parallel()
 	s := newSite(t)
 	archiver := s.archiver()

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/liberdus/liberdus/internal/needs"
 )
 
 // A consensor whose disk hangs goes on answering who reads, decides nothing about
@@ -18,7 +20,7 @@ import (
 // it has stopped, though the system may keep the process until the disk goes on.
 // Nothing that was accepted is lost, and nothing is done by half.
 func TestDiskHangs(t *testing.T) {
-	needsRoot(t, "mounting and freezing a file system")
+	needs.Root(t, "mounting and freezing a file system")
 	t.Parallel()
 	s := newSite(t)
 	archiver := s.archiver()
@@ -97,7 +99,7 @@ func TestDiskHangs(t *testing.T) {
 // well, and signals sessions as before. Who has left is off the list once the disk
 // goes on. Told to stop, it says so and closes its doors.
 func TestDiskOfAnArchiverHangs(t *testing.T) {
-	needsRoot(t, "mounting and freezing a file system")
+	needs.Root(t, "mounting and freezing a file system")
 	t.Parallel()
 	s := newSite(t)
 	disk := mountExt4(t, s)

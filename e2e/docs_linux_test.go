@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/liberdus/liberdus/internal/needs"
 	"github.com/liberdus/liberdus/internal/testca"
 )
 
@@ -66,7 +67,7 @@ type reader struct {
 
 func newReader(t *testing.T) *reader {
 	t.Helper()
-	needsRoot(t, "making network namespaces")
+	needs.Root(t, "making network namespaces")
 	l := &lab{t: t, name: fmt.Sprintf("e2e%d-%d", os.Getpid(), labs.Add(1))}
 	r := &reader{site: l.namespace("d"), lab: l, ca: testca.New(t)}
 	l.sh(r.site, "ip", "link", "add", "eth0", "type", "veth", "peer", "name", "eth1")

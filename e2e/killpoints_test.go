@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/liberdus/liberdus/internal/impair"
+	"github.com/liberdus/liberdus/internal/needs"
 )
 
 // A consensor is killed at twelve points of an inject: by how much of the request has arrived, by
@@ -26,7 +27,7 @@ import (
 // the transaction if any of its answer can have been read; the same bytes sent once more apply it
 // once, whatever became of it before.
 func TestKilledAtTwelvePoints(t *testing.T) {
-	needsRoot(t, "tracing a process that was not started for it")
+	needs.Root(t, "tracing a process that was not started for it")
 	t.Parallel()
 	const (
 		absent  = "absent"  // it cannot have been taken

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/liberdus/liberdus/internal/needs"
 )
 
 // A lab is a small internet in network namespaces: a router, with the archiver
@@ -44,7 +46,7 @@ const archiverAddr = "192.0.2.1"
 // newLab makes a lab for one test, with an archiver that is ready.
 func newLab(t *testing.T) *lab {
 	t.Helper()
-	needsRoot(t, "making network namespaces")
+	needs.Root(t, "making network namespaces")
 	l := &lab{t: t, name: fmt.Sprintf("e2e%d-%d", os.Getpid(), labs.Add(1))}
 	l.router = l.namespace("r")
 	l.sh(l.router, "ip", "addr", "add", archiverAddr+"/32", "dev", "lo")

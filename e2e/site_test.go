@@ -241,15 +241,3 @@ func (s *site) node(script string, args ...string) *child {
 	s.confine(cmd)
 	return spawn(s.t, script, cmd)
 }
-
-// needsRoot skips the test where nobody may do so, other than in CI.
-func needsRoot(t *testing.T, doing string) {
-	t.Helper()
-	switch {
-	case os.Geteuid() == 0:
-	case os.Getenv("CI") == "":
-		t.Skip(doing + " needs root")
-	default:
-		t.Fatal(doing + " needs root, and CI must run this test")
-	}
-}

@@ -20,6 +20,8 @@ import (
 
 	"go.uber.org/goleak"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/liberdus/liberdus/internal/needs"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -117,12 +119,7 @@ func unpack(t *testing.T, archive []byte) map[string][]byte {
 
 // The units are well formed, and systemd finds them little exposed.
 func TestUnits(t *testing.T) {
-	if _, err := exec.LookPath("systemd-analyze"); err != nil {
-		if os.Getenv("CI") == "" {
-			t.Skip("there is no systemd-analyze: apt-get install systemd")
-		}
-		t.Fatal("there is no systemd-analyze: apt-get install systemd")
-	}
+	needs.Program(t, "systemd-analyze", "systemd")
 	dir := t.TempDir()
 	program := filepath.Join(dir, "liberdus")
 	if err := os.WriteFile(program, []byte("#!/bin/sh\n"), 0o700); err != nil {
@@ -149,12 +146,7 @@ func TestUnits(t *testing.T) {
 
 // The documents' command makes the user that the units name, as whom nobody logs in.
 func TestSysusers(t *testing.T) {
-	if _, err := exec.LookPath("systemd-sysusers"); err != nil {
-		if os.Getenv("CI") == "" {
-			t.Skip("there is no systemd-sysusers: apt-get install systemd")
-		}
-		t.Fatal("there is no systemd-sysusers: apt-get install systemd")
-	}
+	needs.Program(t, "systemd-sysusers", "systemd")
 	made := regexp.MustCompile(`(?m)^liberdus:x:[1-9]\d*:[1-9]\d*:Liberdus:/var/lib/liberdus:\S*/nologin$`)
 	for _, role := range []string{"archiver", "consensor"} {
 		doc := map[string]string{"archiver": "start-archiver.md", "consensor": "start-node.md"}[role]

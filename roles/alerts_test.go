@@ -9,20 +9,15 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/liberdus/liberdus/internal/needs"
 )
 
 // promtool runs Prometheus's tool for rules and metrics, and returns what it says. It
 // ends with 3 where it finds only what could be better.
 func promtool(t *testing.T, stdin string, args ...string) string {
 	t.Helper()
-	program, err := exec.LookPath("promtool")
-	if err != nil {
-		if os.Getenv("CI") == "" {
-			t.Skip("there is no promtool: apt-get install prometheus")
-		}
-		t.Fatal("there is no promtool: apt-get install prometheus")
-	}
-	cmd := exec.CommandContext(t.Context(), program, args...)
+	cmd := exec.CommandContext(t.Context(), needs.Program(t, "promtool", "prometheus"), args...)
 	cmd.Stdin = strings.NewReader(stdin)
 	out, err := cmd.CombinedOutput()
 	if ended := (*exec.ExitError)(nil); err != nil && (!errors.As(err, &ended) || ended.ExitCode() != 3) {

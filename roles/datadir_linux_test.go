@@ -9,17 +9,13 @@ import (
 	"testing"
 
 	"github.com/liberdus/liberdus/internal/config"
+	"github.com/liberdus/liberdus/internal/needs"
 	"github.com/liberdus/liberdus/roles"
 )
 
 // Who runs a role over the folder of another user is told what to do.
 func TestDataFolderOfAnother(t *testing.T) {
-	if os.Geteuid() != 0 {
-		if os.Getenv("CI") == "" {
-			t.Skip("to become another user needs root")
-		}
-		t.Fatal("to become another user needs root, and CI must run this test")
-	}
+	needs.Root(t, "becoming another user")
 	dir := t.TempDir()
 	for _, tt := range []struct {
 		name, data string

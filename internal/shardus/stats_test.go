@@ -3,6 +3,7 @@ package shardus_test
 import (
 	"net/http"
 	"net/netip"
+	"sync"
 	"testing"
 	"time"
 
@@ -50,6 +51,8 @@ func TestStats(t *testing.T) {
 // place to wait was not at the node.
 func TestSharesAtTheNode(t *testing.T) {
 	arrived, leave := make(chan struct{}, 4), make(chan struct{})
+	answer := sync.OnceFunc(func() { close(leave) })
+	defer answer() // the server waits for it
 	n := newNode(t, serve(t, func(http.ResponseWriter, *http.Request) { arrived <- struct{}{}; <-leave }), func(c *shardus.Config) { c.Connections, c.Queue = 8, 1 })
 	ctx := rpc.WithCaller(t.Context(), netip.MustParseAddr("192.0.2.1"))
 	done := make(chan struct{}, 3)
@@ -65,13 +68,15 @@ func TestSharesAtTheNode(t *testing.T) {
 		t.Errorf("Fullest of injects = %d, %v, want nobody", addresses, part)
 	}
 	go ask()
-	for n.Stats().Waiting < 1 { // it is on its way
-		time.Sleep(time.Millisecond)
+	for end := time.Now().Add(10 * time.Second); n.Stats().Waiting < 1; time.Sleep(time.Millisecond) { // it is on its way
+		if time.Now().After(end) {
+			t.Fatal("nobody waits after 10 s")
+		}
 	}
 	if got := n.Do(ctx, "GET", "/x", nil); got.Limit != rpc.LimitNode || n.Stats().Ended[shardus.OutcomeBusy] != 1 || n.Stats().Took[shardus.WayRead].Count != 0 {
 		t.Errorf("one too many = %d by %q, %v", got.Status, got.Limit, n.Stats())
 	}
-	close(leave)
+	answer()
 	for range 3 {
 		<-done
 	}
